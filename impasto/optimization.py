@@ -1,0 +1,350 @@
+"""The iterative method: optimise the pixels of one image (Gatys, Ecker, Bethge 2015)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from . import color, images
+from .canvas import Canvas, DivergedError, resample
+from .compute import Compute, available_memory, choose_device, choose_precision
+from .errors import ImpastoError, check_number, unknown
+from .images import FloatArray, ImageLike, Picture
+from .inputs import MIN_SIDE, Inputs, Painting, Style
+from .loss_network import CAFFE, LossNetwork
+from .objective import Losses, Objective, StyleImage, Terms
+from .plan import HALO, Plan, choose_tile, stage_size
+from .presets import INITS, OPTIMIZERS, Preset, get_preset, schedule
+from .tiling import ALIGNMENT, Window, windows
+from .weights import load_weights
+
+MAX_SIDE = 16_384  # px
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback learns after each iteration.
+
+    iteration: 1 … iterations. size: (width, height) of the current stage. losses: before this iteration.
+    seconds: since the start. remaining: estimated seconds to go. preview: renders the picture as it stands now, at
+    the current stage's size.
+    """
+
+    iteration: int
+    iterations: int
+    size: tuple[int, int]
+    losses: Losses
+    seconds: float
+    remaining: float
+    preview: Callable[[], Picture]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stylized image and how it came about.
+
+    picture: float pixels and alpha; `image` the same as an 8-bit Pillow image. losses: of the final picture, before
+    colours, masks and alpha are restored. history: losses before each iteration. stopped: why the run ended early, or
+    None. preset: the recipe with all overrides applied.
+    """
+
+    picture: Picture
+    losses: Losses
+    history: tuple[Losses, ...]
+    seconds: float
+    plan: Plan
+    preset: Preset
+    seed: int
+    stopped: str | None
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture as an 8-bit Pillow image, RGB or RGBA."""
+        return self.picture.to_pil()
+
+    @property
+    def iterations(self) -> int:
+        """How many were done."""
+        return len(self.history)
+
+
+Callback = Callable[[Step], object]
+
+
+def optimize(
+    content: ImageLike,
+    styles: ImageLike | Style | Sequence[ImageLike | Style],
+    *,
+    size: int = 512,
+    preset: str | Preset = "default",
+    iterations: int | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    tv_weight: float | None = None,
+    content_layers: Mapping[str, float] | None = None,
+    style_layers: Mapping[str, float] | None = None,
+    style_loss: str | None = None,
+    style_scale: float = 1.0,
+    strength: float = 1.0,
+    init: str | None = None,
+    optimizer: str | None = None,
+    preserve_color: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    loss_network: str | None = None,
+    weights: str | None = None,
+    memory: float | None = None,
+    callback: Callback | None = None,
+    on_plan: Callable[[Plan], object] | None = None,
+) -> Result:
+    """Paint a photograph in the style of one or several paintings.
+
+    Options that are None take the preset's value.
+
+    Args:
+        content: the photograph: path, Pillow image, array ((H, W, 3) uint8, uint16 or floats in [0, 1]).
+        styles: a painting, a `Style`, or a sequence of them.
+        size: long side of the result in px, 16 … 16384.
+        preset: a name in `presets.PRESETS`, or a `Preset`.
+        iterations: total over all stages.
+        content_weight, style_weight, tv_weight: of the three terms; dimensionless in Impasto's own presets.
+        content_layers, style_layers: layer name → weight.
+        style_loss: a name in `losses.STYLE_FORMS`.
+        style_scale: stroke size; 1 shows the painting at the picture's own number of pixels, 2 doubles its strokes.
+        strength: 0 (the photograph) … 1 (the preset's full style), continuous: the style statistics aimed at
+            lie that far between the photograph's own and the painting's.
+        init: "content", "noise", "blend" (of the two) or "style".
+        optimizer: "adam" or "lbfgs".
+        preserve_color: "luminance" paints in grey under the photograph's colours; "match" recolours the
+            painting to the photograph's mean and covariance first.
+        seed: of noise and of tile offsets; the same seed gives the same picture on one machine.
+        device: "auto", "cpu", "cuda", "cuda:1" … or "mps".
+        precision: of the loss network: "auto", "float32" or "bfloat16".
+        loss_network, weights: see `weights.load_weights`.
+        memory: limit in GB; by default what is free. Larger pictures are worked in tiles.
+        callback: called with a `Step` after each iteration; a result of False stops the run and keeps the picture.
+        on_plan: called once with the `Plan` before the first iteration.
+
+    Returns:
+        A `Result`. A KeyboardInterrupt after the first iteration, or a loss that stops being finite, ends the
+        run early with the last good picture and the reason in `Result.stopped`.
+
+    Raises:
+        ImpastoError: bad input, too little memory, or a loss that is not finite from the start.
+    """
+    start = time.perf_counter()
+    recipe = _resolve(
+        get_preset(preset) if isinstance(preset, str) else preset,
+        content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+        content_layers=content_layers, style_layers=style_layers, style_loss=style_loss,
+        init=init, optimizer=optimizer, loss_network=loss_network,
+    )  # fmt: skip
+    check_number("size", size, MIN_SIDE, MAX_SIDE)
+    check_number("style scale", style_scale, 0.05, 20)
+    check_number("strength", strength, 0, 1)
+    if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
+        raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
+    inputs = Inputs.load(content, styles, size, preserve_color)
+    stages = schedule(recipe, max(inputs.size), iterations)
+    compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)
+    network = LossNetwork(
+        load_weights(recipe.loss_network, weights), recipe.pooling, recipe.padding, compute.device, compute.dtype
+    )
+    layers = [*recipe.content_layers, *recipe.style_layers]
+    network.check_layers(layers)
+    free = available_memory(compute.device) if memory is None else int(memory * 1e9)
+    tile, needed = choose_tile(inputs.size, free, layers, network.architecture, compute.dtype, recipe.optimizer)
+    plan = Plan(
+        inputs.size, tuple(stages), needed, free, tile, str(compute.device), str(compute.dtype).removeprefix("torch.")
+    )
+    if on_plan is not None:
+        on_plan(plan)
+    run = _Run(recipe, inputs, network, plan, style_scale, strength, seed, callback, start)
+    return run.run()
+
+
+# --- options -----------------------------------------------------------------------------------------------
+
+
+def _resolve(preset: Preset, **overrides: object) -> Preset:
+    """The preset with what the caller gave in place of its own values, checked."""
+    recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    for name in ("content_weight", "style_weight", "tv_weight"):
+        check_number(name.replace("_", " "), getattr(recipe, name), 0)
+    for layers in (recipe.content_layers, recipe.style_layers):
+        for layer, weight in layers.items():
+            check_number(f"weight of {layer}", weight, 0)
+    if not sum(recipe.style_layers.values()):
+        raise ImpastoError("at least one style layer needs a weight above 0")
+    if recipe.init not in INITS:
+        raise unknown("init", recipe.init, INITS)
+    if recipe.optimizer not in OPTIMIZERS:
+        raise unknown("optimizer", recipe.optimizer, OPTIMIZERS)
+    if recipe.optimizer != preset.optimizer:
+        # A learning rate belongs to its optimizer: the other one starts from its own usual rate.
+        rate = 1.0 if recipe.optimizer == "lbfgs" else Preset.learning_rate * recipe.pixel_range
+        precision = "float32" if recipe.optimizer == "lbfgs" else recipe.precision
+        recipe = replace(recipe, learning_rate=rate, precision=precision, clamp=recipe.optimizer == "adam")
+    return recipe
+
+
+def _choose_compute(device: str, precision: str) -> Compute:
+    chosen = choose_device(device)
+    return Compute(chosen, choose_precision(chosen, precision))
+
+
+# --- the run -----------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """One run through all stages."""
+
+    def __init__(
+        self,
+        preset: Preset,
+        inputs: Inputs,
+        network: LossNetwork,
+        plan: Plan,
+        style_scale: float,
+        strength: float,
+        seed: int,
+        callback: Callback | None,
+        start: float,
+    ) -> None:
+        self.preset, self.inputs, self.network, self.plan = preset, inputs, network, plan
+        self.style_scale, self.seed, self.callback, self.start = style_scale, seed, callback, start
+        self.terms = Terms(
+            preset.content_layers, preset.style_layers, preset.content_loss, preset.style_loss,
+            preset.content_weight, preset.style_weight, preset.tv_weight, strength,
+        )  # fmt: skip
+        self.device = torch.device(plan.device)
+        self.random = torch.Generator().manual_seed(seed)
+        self.history: list[Losses] = []
+        self.good: Tensor | None = None  # the last picture whose loss was finite
+        self.work_done = 0.0
+
+    def run(self) -> Result:
+        stopped: str | None = None
+        canvas: Canvas | None = None
+        objective: Objective | None = None
+        try:
+            for stage in self.plan.stages:
+                width, height = stage_size(self.plan.size, stage)
+                photo = images.to_tensor(images.resize(self.inputs.pixels, (width, height)), self.device)
+                if canvas is None:
+                    canvas = Canvas(self._initial(photo), self.preset)
+                canvas.resize((height, width))
+                objective = self._objective(photo)
+                for _ in range(stage.iterations):
+                    if self.plan.tile is not None:
+                        objective.windows = self._windows(height, width)
+                    losses = canvas.step(objective.gradient)
+                    self.history.append(losses)
+                    self.good = canvas.average
+                    if self._report(losses, (width, height)) is False:
+                        raise _StoppedError("stopped by request")
+        except _StoppedError as reason:
+            stopped = str(reason)
+        except KeyboardInterrupt:
+            if self.good is None:
+                raise
+            stopped = "interrupted"
+        except DivergedError as error:
+            if self.good is None:
+                raise ImpastoError(f"{error}: lower the weights or the learning rate") from error
+            stopped = f"{error} (after iteration {len(self.history)}): the last good picture is kept"
+        assert self.good is not None
+        assert objective is not None
+        if stopped and self.good.shape == objective.content.shape:
+            final = self.history[-1]
+        else:
+            final = objective.losses(self.good)
+        picture = self._at_full_size(self.good)
+        seconds = time.perf_counter() - self.start
+        return Result(picture, final, tuple(self.history), seconds, self.plan, self.preset, self.seed, stopped)
+
+    def _at_full_size(self, image: Tensor) -> Picture:
+        """A run that ends in an early stage still gives a picture of the size asked for."""
+        width, height = self.plan.size
+        if tuple(image.shape[-2:]) != (height, width):
+            image = resample(image, (height, width))
+        return self.inputs.finish(images.from_tensor(image))
+
+    def _initial(self, photo: Tensor) -> Tensor:
+        kind = self.preset.init
+        if kind == "content":
+            return photo
+        if kind == "style":
+            painting = images.resize(self.inputs.paintings[0].pixels, (photo.shape[-1], photo.shape[-2]))
+            return images.to_tensor(painting, self.device)
+        mean = torch.tensor(CAFFE.mean).view(1, 3, 1, 1) / CAFFE.scale
+        noise = mean + (torch.rand(photo.shape, generator=self.random) * 2 - 1) * self.preset.noise_amplitude
+        share = 1.0 if kind == "noise" else self.preset.noise_share
+        return (1 - share) * photo + share * noise.to(self.device)
+
+    def _objective(self, photo: Tensor) -> Objective:
+        height, width = photo.shape[-2:]
+        styles = [self._style_image(painting, (width, height)) for painting in self.inputs.paintings]
+        shared: dict[int, Tensor] = {}
+        placed = [
+            replace(style, mask=None if painting.mask is None else self._mask(painting.mask, (width, height), shared))
+            for style, painting in zip(styles, self.inputs.paintings, strict=True)
+        ]
+        return Objective(
+            self.network, self.terms, photo, placed,
+            self._windows(height, width), [self._windows(*style.image.shape[-2:]) for style in placed],
+        )  # fmt: skip
+
+    def _style_image(self, painting: Painting, size: tuple[int, int]) -> StyleImage:
+        """The painting with as many pixels as the picture, times the square of the style scale."""
+        height, width = painting.pixels.shape[:2]
+        scale = self.style_scale * math.sqrt(size[0] * size[1] / (width * height))
+        scale = max(scale, MIN_SIDE / min(width, height))
+        scaled = (max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale)))
+        image = images.to_tensor(images.resize(painting.pixels, scaled), self.device)
+        region = None if painting.region is None else images.to_tensor(images.resize(painting.region, scaled))[0, 0]
+        return StyleImage(image, painting.share, None, None if region is None else region.to(self.device))
+
+    def _mask(self, mask: FloatArray, size: tuple[int, int], shared: dict[int, Tensor]) -> Tensor:
+        """A mask at a stage's size; one tensor a mask, so that styles with the same one share its statistics."""
+        key = id(mask)
+        if key not in shared:
+            shared[key] = images.to_tensor(images.resize(mask, size), self.device)[0, 0]
+        return shared[key]
+
+    def _windows(self, height: int, width: int) -> list[Window]:
+        """Tiles whose cuts fall elsewhere at each call, so that none leaves a seam."""
+        tile = self.plan.tile
+        if tile is None or height * width <= (tile + 2 * HALO) ** 2:
+            return windows(height, width, None, 0)
+        offsets = torch.randint(0, tile // ALIGNMENT, (2,), generator=self.random) * ALIGNMENT
+        return windows(height, width, tile, HALO, (int(offsets[0]), int(offsets[1])))
+
+    def _report(self, losses: Losses, size: tuple[int, int]) -> object:
+        seconds = time.perf_counter() - self.start
+        self.work_done += size[0] * size[1]
+        if self.callback is None:
+            return None
+        total = 0.0
+        for stage in self.plan.stages:
+            width, height = stage_size(self.plan.size, stage)
+            total += stage.iterations * width * height
+        remaining = seconds * (total / self.work_done - 1)
+        image = self.good
+        assert image is not None
+
+        def preview() -> Picture:
+            return self.inputs.finish(images.from_tensor(image))
+
+        return self.callback(Step(len(self.history), self.plan.iterations, size, losses, seconds, remaining, preview))
+
+
+class _StoppedError(Exception):
+    """The callback asked to stop."""

@@ -1,0 +1,101 @@
+"""Cutting a large image into windows whose counted parts cover it exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+ALIGNMENT = 32  # pixels: a multiple of every layer's stride, so that a window's features lie on the image's grid
+
+
+@dataclass(frozen=True)
+class Span:
+    """One axis of a window: the network sees [outer_start, outer_stop), and [start, stop) of it is counted."""
+
+    outer_start: int
+    start: int
+    stop: int
+    outer_stop: int
+    last: bool
+
+    def counted(self, stride: int) -> slice:
+        """The counted part in a feature map of the whole image."""
+        return slice(self.start // stride, None if self.last else self.stop // stride)
+
+    def counted_within(self, stride: int) -> slice:
+        """The counted part in a feature map of the window."""
+        stop = None if self.last else (self.stop - self.outer_start) // stride
+        return slice((self.start - self.outer_start) // stride, stop)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of the image with a margin (halo) for the loss network to see around what is counted."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def outer(self) -> tuple[slice, slice]:
+        """What the network sees, in pixels of the image."""
+        return (
+            slice(self.rows.outer_start, self.rows.outer_stop),
+            slice(self.columns.outer_start, self.columns.outer_stop),
+        )
+
+    def counted(self, whole: Tensor, stride: int) -> Tensor:
+        """This window's part of a (…, H/stride, W/stride) feature map of the whole image."""
+        return whole[..., self.rows.counted(stride), self.columns.counted(stride)]
+
+    def counted_within(self, features: Tensor, stride: int) -> Tensor:
+        """The counted part of this window's own feature map."""
+        rows, columns = self.rows.counted_within(stride), self.columns.counted_within(stride)
+        if rows == columns == slice(0, None):
+            return features
+        return _Crop.apply(features, rows, columns)  # type: ignore[no-untyped-call]
+
+
+class _Crop(torch.autograd.Function):
+    """features[..., rows, columns] whose gradient keeps the features' memory layout (autograd's own does not)."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, rows: slice, columns: slice) -> Tensor:
+        ctx.save_for_backward(features)  # for its shape and layout; kept by the network's own graph anyway
+        ctx.place = (..., rows, columns)
+        return features[ctx.place]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (features,) = ctx.saved_tensors
+        whole = torch.zeros_like(features)
+        whole[ctx.place] = grad
+        return whole, None, None
+
+
+def spans(length: int, tile: int, halo: int, offset: int) -> list[Span]:
+    """Cut `length` pixels at offset, offset + tile, …; pieces shorter than half a tile join their neighbours."""
+    cuts = [cut for cut in range(offset % tile, length, tile) if cut > 0]
+    if cuts and cuts[0] < tile // 2:
+        cuts.pop(0)
+    if cuts and length - cuts[-1] < tile // 2:
+        cuts.pop()
+    edges = [0, *cuts, length]
+    return [
+        Span(max(0, start - halo), start, stop, min(length, stop + halo), last=stop == length)
+        for start, stop in pairwise(edges)
+    ]
+
+
+def windows(height: int, width: int, tile: int | None, halo: int, offset: tuple[int, int] = (0, 0)) -> list[Window]:
+    """Windows over an image of (height, width) px; one window without halo where `tile` is None.
+
+    tile, halo, offset: pixels, multiples of `ALIGNMENT`. Counted parts are at most 1.5 tiles long.
+    """
+    if tile is None:
+        tile, halo, offset = max(height, width), 0, (0, 0)
+    rows, columns = spans(height, tile, halo, offset[0]), spans(width, tile, halo, offset[1])
+    return [Window(row, column) for row in rows for column in columns]
