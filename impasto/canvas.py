@@ -56,7 +56,7 @@ class Canvas:
         """One iteration. Returns the losses of the image before it.
 
         Raises:
-            DivergedError: the loss or its gradient is not finite; the pixels are left as they were.
+            DivergedError: the loss, its gradient or a pixel is not finite; `average` is left as it was.
         """
         seen: list[Losses] = []
 

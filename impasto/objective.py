@@ -77,10 +77,10 @@ class Measure(NamedTuple):
 
     def tensors(self) -> list[Tensor]:
         """All sums, in a fixed order."""
-        sums: list[ContentDistance | Statistics] = list(self.content.values())
-        for statistics in self.styles:
-            sums += statistics.values()
-        return [tensor for part in sums for tensor in part]
+        sums = [tensor for distance in self.content.values() for tensor in distance]
+        for layers in self.styles:
+            sums += [tensor for statistics in layers.values() for tensor in statistics.tensors()]
+        return sums
 
     def __add__(self, other: Measure) -> Measure:  # type: ignore[override]
         content = {layer: self.content[layer] + other.content[layer] for layer in self.content}
@@ -129,6 +129,7 @@ class Objective:
                 self._style_statistics(style.image, style.region, tiles)
                 for style, tiles in zip(self.styles, self.style_windows, strict=True)
             ]
+            self._leave_out_empty_regions()
             if self.terms.strength < 1:
                 self._weaken_styles()
 
@@ -168,6 +169,14 @@ class Objective:
                 part = feature_statistics(window.counted_within(features, s), weights)
                 sums[layer] = sums[layer] + part if layer in sums else part
         return sums
+
+    def _leave_out_empty_regions(self) -> None:
+        """A small region may have no position at all in a deep layer of a small stage: it says nothing there."""
+        for index, targets in zip(self._mask_of_style, self._style_targets, strict=True):
+            pyramid = self._masks[index]
+            for layer in list(targets):
+                if not targets[layer].pixels.item() or (pyramid is not None and not pyramid[layer].any()):
+                    del targets[layer]
 
     def _weaken_styles(self) -> None:
         """Strength: aim between the photograph's own statistics (0) and the painting's (1), which is continuous."""

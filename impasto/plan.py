@@ -13,8 +13,8 @@ from .loss_network import activation_values
 from .presets import Stage
 from .tiling import ALIGNMENT
 
-HALO = 64  # px around a tile: most of the deepest layers' effective receptive field
-MIN_TILE = 256  # px
+HALO = 64  # px around a tile: gradients are exact for layers up to relu4_1, within 0.1 % for relu5_1
+MIN_TILE, MAX_TILE = 256, 2048  # px
 # Beside the features kept for the gradient, of the widest layer: its gradient, the next one, and float32 copies.
 _WORKING_CHANNELS = 64
 _IMAGE_COPIES = 14  # float32 RGB copies of the picture: pixels, gradient, moments, average, content, style, masks
@@ -82,29 +82,24 @@ def choose_tile(
     Raises:
         ImpastoError: not even the smallest tile fits.
     """
-    pixels = size[0] * size[1]
-
-    def needed(window_pixels: int) -> int:
-        return memory_needed(pixels, min(window_pixels, pixels), layers, architecture, dtype, optimizer)
+    def needed(tile: int | None) -> int:
+        # The largest window: a tile that its half-sized neighbour has joined, and the halo.
+        sides = [side if tile is None else min(side, tile * 3 // 2 + 2 * HALO) for side in size]
+        return memory_needed(size[0] * size[1], sides[0] * sides[1], layers, architecture, dtype, optimizer)
 
     budget = int(available * 0.9)
-    if needed(pixels) <= budget:
-        return None, needed(pixels)
-    tile = 2048
-    while tile > MIN_TILE and needed(_widest(tile)) > budget:
+    if needed(None) <= budget:
+        return None, needed(None)
+    tile = MAX_TILE
+    while tile > MIN_TILE and needed(tile) > budget:
         tile -= ALIGNMENT
-    memory = needed(_widest(tile))
+    memory = needed(tile)
     if memory > budget:
         raise ImpastoError(
             f"{size[0]}×{size[1]} px needs at least {memory / 1e9:.1f} GB of memory, but only "
             f"{available / 1e9:.1f} GB is free: choose a smaller --size"
         )
     return tile, memory
-
-
-def _widest(tile: int) -> int:
-    """Pixels of the largest window: a tile that its half-sized neighbour has joined, and the halo."""
-    return int(1.5 * tile + 2 * HALO) ** 2
 
 
 def stage_size(size: tuple[int, int], stage: Stage) -> tuple[int, int]:

@@ -77,11 +77,15 @@ class _Crop(torch.autograd.Function):
 
 
 def spans(length: int, tile: int, halo: int, offset: int) -> list[Span]:
-    """Cut `length` pixels at offset, offset + tile, …; pieces shorter than half a tile join their neighbours."""
+    """Cut `length` pixels at offset, offset + tile, …; a piece shorter than half a tile joins its neighbour.
+
+    No piece is longer than 1.5 tiles: where both ends are short and share a neighbour, the second stays alone.
+    """
     cuts = [cut for cut in range(offset % tile, length, tile) if cut > 0]
     if cuts and cuts[0] < tile // 2:
         cuts.pop(0)
-    if cuts and length - cuts[-1] < tile // 2:
+    last = cuts[-2] if len(cuts) > 1 else 0
+    if cuts and length - cuts[-1] < tile // 2 and length - last <= tile * 3 // 2:
         cuts.pop()
     edges = [0, *cuts, length]
     return [

