@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -64,7 +63,10 @@ def _bfloat16_is_faster() -> bool:
 
 
 def _convolution_seconds(dtype: torch.dtype) -> float:
-    """Median time of a typical layer of the loss network, forward and backward: 1 GFLOP, a few milliseconds."""
+    """Least time of a typical layer of the loss network, forward and backward: 1 GFLOP, a few milliseconds.
+
+    The least, because on a busy machine the others measure the others.
+    """
     layout = torch.channels_last
     x = torch.rand(1, 64, 80, 80).to(dtype).contiguous(memory_format=layout).requires_grad_()
     weight = torch.rand(64, 64, 3, 3).to(dtype).contiguous(memory_format=layout)
@@ -74,7 +76,7 @@ def _convolution_seconds(dtype: torch.dtype) -> float:
         y = F.conv2d(x, weight, padding=1)
         torch.autograd.grad(y, x, torch.ones_like(y))
         seconds.append(time.perf_counter() - start)
-    return median(seconds[1:])  # the first run prepares kernels
+    return min(seconds)
 
 
 def available_memory(device: torch.device) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 from collections.abc import Iterable
 
 
@@ -19,10 +20,17 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ImpastoError:
     return ImpastoError(f"unknown {kind} '{name}': {hint}")
 
 
-def check_number(name: str, value: float, low: float, high: float = math.inf) -> None:
+def check_number(name: str, value: object, low: float, high: float = math.inf) -> None:
     """Raise `ImpastoError` unless `value` is a finite number in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
         raise ImpastoError(f"{name} must be a number, not {value!r}")
-    if not low <= value <= high:
+    if not low <= float(value) <= high:
         bounds = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
-        raise ImpastoError(f"{name} must be {bounds}, not {value:g}")
+        raise ImpastoError(f"{name} must be {bounds}, not {float(value):g}")
+
+
+def check_integer(name: str, value: object, low: int, high: float = math.inf) -> None:
+    """Raise `ImpastoError` unless `value` is an integer in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ImpastoError(f"{name} must be a whole number, not {value!r}")
+    check_number(name, value, low, high)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import struct
+import sys
+import threading
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -109,17 +113,18 @@ def load(source: ImageLike, what: str = "image") -> Picture:
     if isinstance(source, np.ndarray):
         return _from_array(source, what)
     if isinstance(source, Image.Image):
-        return _decode(source, None, f"the {what}")
+        with _decoding_errors(f"the {what}"):
+            return _decode(source, None, f"the {what}")
     if isinstance(source, bytes):
         return _open(source, f"the {what}", suffix="")
     try:
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    if path.is_dir():
-        raise ImpastoError(f"{what} {path} is a directory")
     try:
         data = path.read_bytes()
+    except IsADirectoryError:
+        raise ImpastoError(f"{what} {path} is a directory") from None
     except FileNotFoundError:
         raise ImpastoError(f"no such {what}: {path}") from None
     except (OSError, ValueError) as error:
@@ -132,20 +137,42 @@ def _reason(error: BaseException) -> str:
 
 
 def _open(data: bytes, name: str, suffix: str) -> Picture:
-    heif = _register_heif()
+    needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not _register_heif() else ""
+    with _decoding_errors(name, needs), warnings.catch_warnings():
+        # Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
+        warnings.simplefilter("ignore")
+        image = Image.open(io.BytesIO(data), formats=_readable_formats())
+        with image, _silenced_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
+            return _decode(image, data, name)
+
+
+@contextlib.contextmanager
+def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
+    """What decoders raise for files that are damaged or foreign, as one kind of error."""
     try:
-        with warnings.catch_warnings():
-            # Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_readable_formats()) as image:
-                return _decode(image, data, name)
+        yield
     except Image.DecompressionBombError:
         raise ImpastoError(f"{name} is larger than {PIXEL_LIMIT / 1e6:.0f} megapixels: scale it down first") from None
     except UnidentifiedImageError:
-        needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not heif else ""
         raise ImpastoError(f"{name} is not an image that can be read{needs}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError, TypeError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError) as error:
         raise ImpastoError(f"{name} is damaged: {_reason(error)}") from None
+
+
+@contextlib.contextmanager
+def _silenced_libtiff() -> Iterator[None]:
+    """libtiff writes its errors to the process's stderr itself, beside the exception: one error, one line."""
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    logging.getLogger("tifffile").propagate = False
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 @cache
@@ -159,6 +186,7 @@ def _register_heif() -> bool:
 
 
 def _readable_formats() -> list[str]:
+    _register_heif()
     Image.init()
     return [name for name in READABLE if name in Image.OPEN]
 
@@ -187,6 +215,8 @@ def _decode(image: Image.Image, data: bytes | None, name: str) -> Picture:
     profile = image.info.get("icc_profile")
     array = _decode_sixteen_bit(image, data) if data is not None else None
     if array is None:
+        image.load()
+        orientation = image.getexif().get(0x0112, 1)  # of a TIFF, Pillow has applied and removed it by now
         if image.mode in ("F", "I") and data is not None and image.format == "TIFF":
             raise ImpastoError(f"{name} has 32-bit pixels: save it with 8 or 16 bits a channel")
         array = _eight_bit(image, profile)
@@ -198,11 +228,11 @@ def _decode(image: Image.Image, data: bytes | None, name: str) -> Picture:
 def _eight_bit(image: Image.Image, profile: bytes | None) -> NDArray[Any]:
     if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey
         return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
-    if image.mode in ("P", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA", "RGBa", "La") else None
     if image.mode in ("RGBa", "La"):
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
     if alpha is not None:
         image = image.convert("L" if image.mode == "LA" else "RGB")
     image = _to_srgb(image, profile)
@@ -241,15 +271,26 @@ def _decode_sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page: Any = file.pages[0]
             array = np.asarray(page.asarray())
-            if page.photometric not in (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB):
-                return None  # CMYK, inverted grey, Lab: rare enough with 16 bits to be read with 8
+            kinds = tifffile.PHOTOMETRIC
+            if page.photometric not in (kinds.MINISBLACK, kinds.MINISWHITE, kinds.RGB) or array.dtype != np.uint16:
+                return None  # CMYK, Lab: rare enough with 16 bits to be read with 8
+            if page.photometric == kinds.MINISWHITE:
+                array = 65535 - array
             if getattr(page, "planarconfig", 1) == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
                 array = np.moveaxis(array, 0, 2)
+            if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
+                array = _unpremultiplied(array)
     if array.dtype != np.uint16 or array.ndim not in (2, 3):
         return None
     if array.ndim == 3 and array.shape[2] == 2:  # grey and alpha
         array = array[..., [0, 0, 0, 1]]
     return array[..., :4] if array.ndim == 3 else array
+
+
+def _unpremultiplied(array: NDArray[Any]) -> NDArray[Any]:
+    alpha = array[..., -1:].astype(np.float64)
+    color = np.minimum(array[..., :-1] * (65535 / np.maximum(alpha, 1)), 65535)
+    return np.concatenate([np.rint(color), alpha], axis=2).astype(np.uint16)
 
 
 def _sixteen_bit_to_srgb(array: NDArray[Any], profile: bytes) -> NDArray[Any]:
@@ -258,7 +299,10 @@ def _sixteen_bit_to_srgb(array: NDArray[Any], profile: bytes) -> NDArray[Any]:
     color = array[..., :3] if array.ndim == 3 else array
     try:
         srgb = imagecodecs.cms_profile("srgb")
-        converted = imagecodecs.cms_transform(np.ascontiguousarray(color), profile, srgb, outcolorspace="RGB")
+        space = "rgb" if color.ndim == 3 else "gray"
+        converted = imagecodecs.cms_transform(
+            np.ascontiguousarray(color), profile, srgb, colorspace=space, outcolorspace="rgb"
+        )
     except (RuntimeError, ValueError):  # a damaged profile, as in `_to_srgb`
         return array
     if array.ndim == 3 and array.shape[2] == 4:
@@ -285,6 +329,12 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     writable_format(path)
     folder = path.parent
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered
+        raise ImpastoError(f"cannot write {path}: {_reason(error)}") from None
     if path.is_dir():
         raise ImpastoError(f"output {path} is a directory")
     if not folder.is_dir():
@@ -312,14 +362,17 @@ def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes to a file beside `path`, then rename it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write bytes to a file beside `path` (or beside what it links to), then rename it."""
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
     try:
         with open(part, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)
+        os.replace(part, target)
     except OSError as error:
         raise ImpastoError(f"cannot write {path}: {_reason(error)}") from None
     finally:
@@ -333,6 +386,14 @@ def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> byt
     format: one of `WRITABLE`'s values. quality: 1 to 100, of lossy formats. Transparency that JPEG cannot hold is
     laid over white; 16 bits are kept in PNG and TIFF (where the extra `formats` is installed).
     """
+    try:
+        return _encode(picture, format, quality)
+    except (OSError, ValueError, RuntimeError, SystemError, OverflowError) as error:
+        width, height = picture.size
+        raise ImpastoError(f"cannot encode {width}×{height} px as {format}: {_reason(error)}") from None
+
+
+def _encode(picture: Picture, format: str, quality: int) -> bytes:
     if picture.depth == 16 and format in SIXTEEN_BIT_FORMATS:
         data = _encode_sixteen_bit(picture, format)
         if data is not None:

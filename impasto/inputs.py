@@ -32,9 +32,12 @@ class Style:
 
 @dataclass(frozen=True)
 class Painting:
+    """A decoded `Style`. counted: the mask, less what the photograph's alpha hides."""
+
     pixels: FloatArray
     share: float
     mask: FloatArray | None
+    counted: FloatArray | None
     region: FloatArray | None
 
 
@@ -60,6 +63,8 @@ class Inputs:
         picture = images.load(content, "content image")
         size = images.fit(picture.size, long_side)
         _check_side("content image", picture.size, size)
+        if picture.alpha is not None and picture.alpha.max() == 0:
+            raise ImpastoError("the content image is wholly transparent: there is nothing to paint")
         picture = _opaque_where_hidden(picture.resized(size))
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
         given = [style if isinstance(style, Style) else Style(style) for style in several]
@@ -70,8 +75,8 @@ class Inputs:
         total = sum(style.share for style in given)
         if total <= 0:
             raise ImpastoError("the shares of the styles must not all be 0")
-        loaded: dict[int, FloatArray] = {}
-        paintings = [_load_painting(style, style.share / total, size, picture, loaded) for style in given]
+        masks = _Masks(picture)
+        paintings = [_load_painting(style, style.share / total, masks) for style in given]
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
@@ -119,26 +124,45 @@ def _opaque_where_hidden(picture: Picture) -> Picture:
     return replace(picture, pixels=np.where(picture.alpha[..., None] > 1e-3, picture.pixels, mean).astype(np.float32))
 
 
-def _load_painting(
-    style: Style, share: float, size: tuple[int, int], content: Picture, loaded: dict[int, FloatArray]
-) -> Painting:
+def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
     picture = images.load(style.image, "style image")
     _check_side("style image", picture.size, picture.size)
     picture = _opaque_where_hidden(picture)
-    mask = None if style.mask is None else _load_mask(style.mask, size, loaded)
-    if mask is None and content.alpha is not None and content.alpha.min() < 1:
-        mask = loaded.setdefault(0, content.alpha)  # hidden pixels have no say in the style; nor need they match it
-    region = None if style.region is None else _load_mask(style.region, picture.size, {})
-    return Painting(picture.pixels, share, mask, region)
+    mask = None if style.mask is None else masks.load(style.mask)
+    region = None if style.region is None else _load_mask(style.region, "style mask", picture.size)
+    return Painting(picture.pixels, share, mask, masks.counted(mask), region)
 
 
-def _load_mask(mask: ImageLike, size: tuple[int, int], loaded: dict[int, FloatArray]) -> FloatArray:
-    """A mask's luminance at a size; the same mask given twice is loaded once, so that its statistics are shared."""
-    key = id(mask) if not isinstance(mask, str) else hash(mask)
-    if key not in loaded:
-        picture = images.load(mask, "mask")
-        values = images.resize(np.ascontiguousarray(color.gray(picture.pixels)[..., 0]), size)
-        if values.max() < 0.5:
-            raise ImpastoError("a mask has no white in it: white marks where the style goes")
-        loaded[key] = values
-    return loaded[key]
+class _Masks:
+    """The masks over one photograph. The same mask given twice is one array, so that its statistics are shared."""
+
+    def __init__(self, content: Picture) -> None:
+        self._size = content.size
+        hides = content.alpha is not None and content.alpha.min() < 1
+        self._alpha = content.alpha if hides else None
+        self._loaded: dict[str | int, FloatArray] = {}
+        self._counted: dict[int, FloatArray] = {}
+
+    def load(self, mask: ImageLike) -> FloatArray:
+        key = id(mask) if not isinstance(mask, str) else mask
+        if key not in self._loaded:
+            self._loaded[key] = _load_mask(mask, "mask", self._size)
+        return self._loaded[key]
+
+    def counted(self, mask: FloatArray | None) -> FloatArray | None:
+        """Hidden pixels have no say in the style, and need not match it."""
+        if mask is None or self._alpha is None:
+            return mask if self._alpha is None else self._alpha
+        return self._counted.setdefault(id(mask), mask * self._alpha)
+
+
+_MARKS = {"mask": "goes", "style mask": "is taken from"}
+
+
+def _load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
+    """A mask's luminance at a size."""
+    picture = images.load(mask, what)
+    values = images.resize(np.ascontiguousarray(color.gray(picture.pixels)[..., 0]), size)
+    if values.max() < 0.5:
+        raise ImpastoError(f"a {what} has no white in it: white marks where the style {_MARKS[what]}")
+    return values

@@ -14,17 +14,17 @@ from torch import Tensor
 from . import color, images
 from .canvas import Canvas, DivergedError, resample
 from .compute import Compute, available_memory, choose_device, choose_precision
-from .errors import ImpastoError, check_number, unknown
+from .errors import ImpastoError, check_integer, check_number, unknown
 from .images import FloatArray, ImageLike, Picture
 from .inputs import MIN_SIDE, Inputs, Painting, Style
 from .loss_network import CAFFE, LossNetwork
 from .objective import Losses, Objective, StyleImage, Terms
-from .plan import HALO, Plan, choose_tile, stage_size
+from .plan import HALO, MIN_TILE, Plan, choose_tile, stage_size
 from .presets import INITS, OPTIMIZERS, Preset, get_preset, schedule
 from .tiling import ALIGNMENT, Window, windows
 from .weights import load_weights
 
-MAX_SIDE = 16_384  # px
+MAX_SIDE = 16_000  # px: WebP ends at 16,383
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def optimize(
     loss_network: str | None = None,
     weights: str | None = None,
     memory: float | None = None,
+    progress: bool = False,
     callback: Callback | None = None,
     on_plan: Callable[[Plan], object] | None = None,
 ) -> Result:
@@ -129,6 +130,7 @@ def optimize(
         precision: of the loss network: "auto", "float32" or "bfloat16".
         loss_network, weights: see `weights.load_weights`.
         memory: limit in GB; by default what is free. Larger pictures are worked in tiles.
+        progress: draw a bar on stderr while a loss network's weights are downloaded.
         callback: called with a `Step` after each iteration; a result of False stops the run and keeps the picture.
         on_plan: called once with the `Plan` before the first iteration.
 
@@ -146,28 +148,40 @@ def optimize(
         content_layers=content_layers, style_layers=style_layers, style_loss=style_loss,
         init=init, optimizer=optimizer, loss_network=loss_network,
     )  # fmt: skip
-    check_number("size", size, MIN_SIDE, MAX_SIDE)
-    check_number("style scale", style_scale, 0.05, 20)
+    check_integer("size", size, MIN_SIDE, MAX_SIDE)
+    check_number("style scale", style_scale, 0.1, 10)
     check_number("strength", strength, 0, 1)
+    check_integer("seed", seed, 0, 2**63 - 1)
+    if memory is not None:
+        check_number("memory", memory, 0.001, 1e6)
     if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
         raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
     inputs = Inputs.load(content, styles, size, preserve_color)
-    stages = schedule(recipe, max(inputs.size), iterations)
+    shortest = math.ceil(MIN_SIDE * max(inputs.size) / min(inputs.size))
+    stages = schedule(recipe, max(inputs.size), iterations, shortest)
     compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)
-    network = LossNetwork(
-        load_weights(recipe.loss_network, weights), recipe.pooling, recipe.padding, compute.device, compute.dtype
-    )
+    loaded = load_weights(recipe.loss_network, weights, progress)
+    network = LossNetwork(loaded, recipe.pooling, recipe.padding, compute.device, compute.dtype)
     layers = [*recipe.content_layers, *recipe.style_layers]
     network.check_layers(layers)
     free = available_memory(compute.device) if memory is None else int(memory * 1e9)
-    tile, needed = choose_tile(inputs.size, free, layers, network.architecture, compute.dtype, recipe.optimizer)
+    style_pixels = int(inputs.size[0] * inputs.size[1] * style_scale**2 * len(inputs.paintings))
+    tile, needed = choose_tile(
+        inputs.size, free, layers, network.architecture, compute.dtype, recipe.optimizer, style_pixels
+    )
     plan = Plan(
         inputs.size, tuple(stages), needed, free, tile, str(compute.device), str(compute.dtype).removeprefix("torch.")
     )
     if on_plan is not None:
         on_plan(plan)
     run = _Run(recipe, inputs, network, plan, style_scale, strength, seed, callback, start)
-    return run.run()
+    try:
+        return run.run()
+    except (MemoryError, RuntimeError) as error:  # torch has no class for the CPU's "can't allocate memory"
+        if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
+            planned = f"{needed / 1e9:.1f} GB were planned"
+            raise ImpastoError(f"out of memory ({planned}): choose a smaller --size or set --memory") from error
+        raise
 
 
 # --- options -----------------------------------------------------------------------------------------------
@@ -179,6 +193,8 @@ def _resolve(preset: Preset, **overrides: object) -> Preset:
     for name in ("content_weight", "style_weight", "tv_weight"):
         check_number(name.replace("_", " "), getattr(recipe, name), 0)
     for layers in (recipe.content_layers, recipe.style_layers):
+        if not isinstance(layers, Mapping):
+            raise ImpastoError("layers must be a mapping of layer to weight, such as {'relu4_2': 1.0}")
         for layer, weight in layers.items():
             check_number(f"weight of {layer}", weight, 0)
     if not sum(recipe.style_layers.values()):
@@ -222,18 +238,18 @@ class _Run:
         self.style_scale, self.seed, self.callback, self.start = style_scale, seed, callback, start
         self.terms = Terms(
             preset.content_layers, preset.style_layers, preset.content_loss, preset.style_loss,
-            preset.content_weight, preset.style_weight, preset.tv_weight, strength,
+            preset.content_weight, preset.style_weight, preset.tv_weight * strength, strength,
         )  # fmt: skip
         self.device = torch.device(plan.device)
         self.random = torch.Generator().manual_seed(seed)
         self.history: list[Losses] = []
-        self.good: Tensor | None = None  # the last picture whose loss was finite
+        self.current: _Picture | None = None  # as it stands
+        self.best: _Picture | None = None  # of the current stage, by its loss
         self.work_done = 0.0
 
     def run(self) -> Result:
         stopped: str | None = None
         canvas: Canvas | None = None
-        objective: Objective | None = None
         try:
             for stage in self.plan.stages:
                 width, height = stage_size(self.plan.size, stage)
@@ -241,34 +257,38 @@ class _Run:
                 if canvas is None:
                     canvas = Canvas(self._initial(photo), self.preset)
                 canvas.resize((height, width))
-                objective = self._objective(photo)
-                for _ in range(stage.iterations):
-                    if self.plan.tile is not None:
-                        objective.windows = self._windows(height, width)
-                    losses = canvas.step(objective.gradient)
-                    self.history.append(losses)
-                    self.good = canvas.average
-                    if self._report(losses, (width, height)) is False:
-                        raise _StoppedError("stopped by request")
+                self._run_stage(canvas, self._objective(photo), stage.iterations)
         except _StoppedError as reason:
             stopped = str(reason)
         except KeyboardInterrupt:
-            if self.good is None:
+            if self.current is None:
                 raise
             stopped = "interrupted"
         except DivergedError as error:
-            if self.good is None:
+            if self.best is None:
                 raise ImpastoError(f"{error}: lower the weights or the learning rate") from error
-            stopped = f"{error} (after iteration {len(self.history)}): the last good picture is kept"
-        assert self.good is not None
-        assert objective is not None
-        if stopped and self.good.shape == objective.content.shape:
-            final = self.history[-1]
-        else:
-            final = objective.losses(self.good)
-        picture = self._at_full_size(self.good)
+            stopped = f"{error} (after iteration {len(self.history)}): the best picture before is kept"
+            self.current = self.best
+        assert self.current is not None
+        picture = self._at_full_size(self.current.image)
+        losses = self.current.objective.losses(self.current.image)
         seconds = time.perf_counter() - self.start
-        return Result(picture, final, tuple(self.history), seconds, self.plan, self.preset, self.seed, stopped)
+        return Result(picture, losses, tuple(self.history), seconds, self.plan, self.preset, self.seed, stopped)
+
+    def _run_stage(self, canvas: Canvas, objective: Objective, iterations: int) -> None:
+        height, width = objective.content.shape[-2:]
+        least = math.inf
+        for _ in range(iterations):
+            if self.plan.tile is not None:
+                objective.windows = self._windows(height, width)
+            before = canvas.average
+            losses = canvas.step(objective.gradient)
+            self.history.append(losses)
+            if losses.total <= least:
+                least, self.best = losses.total, _Picture(before, objective)
+            self.current = _Picture(canvas.average, objective)
+            if self._report(losses, (width, height)) is False:
+                raise _StoppedError("stopped by request")
 
     def _at_full_size(self, image: Tensor) -> Picture:
         """A run that ends in an early stage still gives a picture of the size asked for."""
@@ -294,12 +314,12 @@ class _Run:
         styles = [self._style_image(painting, (width, height)) for painting in self.inputs.paintings]
         shared: dict[int, Tensor] = {}
         placed = [
-            replace(style, mask=None if painting.mask is None else self._mask(painting.mask, (width, height), shared))
+            replace(style, mask=self._mask(painting.counted, (width, height), shared))
             for style, painting in zip(styles, self.inputs.paintings, strict=True)
         ]
         return Objective(
             self.network, self.terms, photo, placed,
-            self._windows(height, width), [self._windows(*style.image.shape[-2:]) for style in placed],
+            self._windows(height, width), [self._style_windows(style.image, height * width) for style in placed],
         )  # fmt: skip
 
     def _style_image(self, painting: Painting, size: tuple[int, int]) -> StyleImage:
@@ -312,8 +332,10 @@ class _Run:
         region = None if painting.region is None else images.to_tensor(images.resize(painting.region, scaled))[0, 0]
         return StyleImage(image, painting.share, None, None if region is None else region.to(self.device))
 
-    def _mask(self, mask: FloatArray, size: tuple[int, int], shared: dict[int, Tensor]) -> Tensor:
+    def _mask(self, mask: FloatArray | None, size: tuple[int, int], shared: dict[int, Tensor]) -> Tensor | None:
         """A mask at a stage's size; one tensor a mask, so that styles with the same one share its statistics."""
+        if mask is None:
+            return None
         key = id(mask)
         if key not in shared:
             shared[key] = images.to_tensor(images.resize(mask, size), self.device)[0, 0]
@@ -327,6 +349,14 @@ class _Run:
         offsets = torch.randint(0, tile // ALIGNMENT, (2,), generator=self.random) * ALIGNMENT
         return windows(height, width, tile, HALO, (int(offsets[0]), int(offsets[1])))
 
+    def _style_windows(self, image: Tensor, pixels: int) -> list[Window]:
+        """A style image much larger than the picture must not take more memory than the picture does."""
+        height, width = image.shape[-2:]
+        if self.plan.tile is not None or height * width <= 1.2 * pixels:
+            return self._windows(height, width)
+        tile = max(MIN_TILE, int(math.sqrt(pixels)) // ALIGNMENT * ALIGNMENT)
+        return windows(height, width, tile, HALO)
+
     def _report(self, losses: Losses, size: tuple[int, int]) -> object:
         seconds = time.perf_counter() - self.start
         self.work_done += size[0] * size[1]
@@ -337,13 +367,21 @@ class _Run:
             width, height = stage_size(self.plan.size, stage)
             total += stage.iterations * width * height
         remaining = seconds * (total / self.work_done - 1)
-        image = self.good
-        assert image is not None
+        assert self.current is not None
+        image = self.current.image
 
         def preview() -> Picture:
             return self.inputs.finish(images.from_tensor(image))
 
         return self.callback(Step(len(self.history), self.plan.iterations, size, losses, seconds, remaining, preview))
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture, and the objective of its stage."""
+
+    image: Tensor
+    objective: Objective
 
 
 class _StoppedError(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .errors import ImpastoError, unknown
+from .errors import check_integer, unknown
 
 OPTIMIZERS = ("adam", "lbfgs")
 INITS = ("content", "noise", "blend", "style")
@@ -173,19 +173,19 @@ class Stage:
     iterations: int
 
 
-def schedule(preset: Preset, long_side: int, iterations: int | None = None) -> list[Stage]:
+def schedule(preset: Preset, long_side: int, iterations: int | None = None, shortest: int = 1) -> list[Stage]:
     """The stages of a run whose result is `long_side` px long; `iterations` overrides their sum.
 
-    Each stage up to the last follows the preset's table as far as it is clearly smaller than the result.
+    Each stage up to the last follows the preset's table as far as it is clearly smaller than the result; stages of
+    a long side below `shortest` are left out (a narrow picture's short side would vanish in them).
     """
-    stages = [Stage(side, count) for side, count in preset.scales if side * 1.2 < long_side]
+    stages = [Stage(side, count) for side, count in preset.scales if shortest <= side and side * 1.2 < long_side]
     nearest = min(preset.scales, key=lambda scale: abs(scale[0] / long_side - 1), default=(0, preset.iterations))
     last = nearest[1]
     stages.append(Stage(long_side, last))
     if iterations is None:
         return stages
-    if iterations < 1:
-        raise ImpastoError(f"iterations must be at least 1, not {iterations}")
+    check_integer("iterations", iterations, 1)
     return _rescale(stages, iterations)
 
 

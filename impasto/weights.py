@@ -90,18 +90,22 @@ def _embedded() -> Weights:
 
 def _downloaded(architecture: str, progress: bool) -> Weights:
     url = TORCHVISION_URLS[architecture]
+    name = url.rpartition("/")[2]
+    cached = Path(torch.hub.get_dir(), "checkpoints", name)
     try:
-        state = torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", progress=progress, check_hash=True, weights_only=True
-        )
+        if not cached.exists():
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            digest = name.removesuffix(".pth").rpartition("-")[2]
+            torch.hub.download_url_to_file(url, str(cached), digest, progress)
     except (URLError, OSError, RuntimeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ImpastoError(
             f"cannot download {url} ({reason}): fetch it by other means and pass it with --weights FILE, "
             "or use the embedded network with --loss-network vgg19"
         ) from error
-    except Exception as error:  # torch checks the hash of what it downloads, but not of what is cached
-        cached = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    try:
+        state = torch.load(cached, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever torch raises for a file of another kind
         raise ImpastoError(f"the cached weight file {cached} is damaged: delete it and try again") from error
     return Weights(architecture, _by_torchvision_names(architecture, state, url), TORCHVISION, f"torchvision, {url}")
 

@@ -31,7 +31,7 @@ def test_unknown_is_the_public_exception() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "1", None, True, 1j, [1]])
 def test_check_number_refuses_what_is_no_finite_number(value: object) -> None:
     with pytest.raises(ImpastoError, match=r"^strength must be a number, not "):
-        check_number("strength", value, 0, 1)  # type: ignore[arg-type]
+        check_number("strength", value, 0, 1)
 
 
 def test_check_number_names_its_bounds() -> None:

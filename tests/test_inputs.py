@@ -77,9 +77,10 @@ def test_paintings_lose_what_their_alpha_hides() -> None:
 def test_alpha_is_a_mask() -> None:
     rgba = np.dstack([GRAY, _half(40, 60)])
     inputs = Inputs.load(rgba, [GRAY, GRAY], 60, None)
-    first, second = (painting.mask for painting in inputs.paintings)
+    first, second = (painting.counted for painting in inputs.paintings)
     assert first is not None
     assert first is second
+    assert inputs.coverage is None
     assert np.array_equal(first, _half(40, 60) / 255)
 
 
@@ -117,7 +118,7 @@ def test_shares_are_normalised() -> None:
         ([Style(GRAY, float("nan"))], "share of a style must be a number, not nan"),
         ("missing.jpg", r"^no such style image: missing\.jpg$"),
         ([Style(GRAY, mask="missing.png")], r"^no such mask: missing\.png$"),
-        ([Style(GRAY, region="missing.png")], r"^no such mask: missing\.png$"),
+        ([Style(GRAY, region="missing.png")], r"^no such style mask: missing\.png$"),
         (None, "the style image is no path, Pillow image or array but NoneType"),
     ],
 )
@@ -151,7 +152,7 @@ BLACK = np.zeros((40, 60), np.uint8)
 
 @pytest.mark.parametrize("style", [Style(GRAY, mask=BLACK), Style(GRAY, region=BLACK)])
 def test_a_black_mask_is_refused(style: Style) -> None:
-    with pytest.raises(ImpastoError, match="a mask has no white in it"):
+    with pytest.raises(ImpastoError, match="mask has no white in it"):
         Inputs.load(GRAY, style, 60, None)
 
 

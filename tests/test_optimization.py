@@ -608,10 +608,13 @@ def _poison(monkeypatch: pytest.MonkeyPatch, iteration: int, what: str) -> None:
 
 @pytest.mark.parametrize("what", ["gradient", "loss", "infinite loss"])
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_nan_keeps_the_last_good_picture(
-    what: str, optimizer: str, paint: Paint, monkeypatch: pytest.MonkeyPatch
+def test_nan_keeps_the_best_picture_before(
+    what: str, optimizer: str, paint: Paint, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    good = paint(iterations=3, optimizer=optimizer).picture.pixels
+    content = images.load(photo)
+    seen = [losses.total for losses in paint(iterations=3, optimizer=optimizer).history]
+    best = seen.index(min(seen))  # iterations before the picture that had this loss
+    good = paint(iterations=best, optimizer=optimizer).picture.pixels if best else content.resized((96, 64)).pixels
     _poison(monkeypatch, 4, what)
     result = paint(optimizer=optimizer)
     assert result.stopped is not None
@@ -657,8 +660,8 @@ def test_the_plan_is_told_before_the_first_step(paint: Paint) -> None:
 
 def test_the_plan_counts_what_enlarged_paintings_take(paint: Paint) -> None:
     one, four = (paint(iterations=1, style_scale=scale).plan.memory for scale in (1, 4))
-    # Sixteen times the pixels go through the loss network for the painting's statistics.
-    assert four > 1.1 * one
+    width, height = paint(iterations=1).picture.size
+    assert four - one >= 15 * width * height * 3 * 4  # the pixels; the loss network sees them window by window
 
 
 def test_tiles_give_nearly_the_same_picture() -> None:
@@ -701,14 +704,14 @@ def test_tiles_give_nearly_the_same_picture() -> None:
         ({"style_weight": math.nan}, "style weight must be a number, not nan"),
         ({"tv_weight": math.inf}, "tv weight must be a number, not inf"),
         ({"style_weight": "1"}, "style weight must be a number, not '1'"),
-        ({"size": 15}, "size must be between 16 and 16384, not 15"),
-        ({"size": 20_000}, "size must be between 16 and 16384, not 20000"),
-        ({"size": "big"}, "size must be a number, not 'big'"),
+        ({"size": 15}, "size must be between 16 and 16000, not 15"),
+        ({"size": 20_000}, "size must be between 16 and 16000, not 20000"),
+        ({"size": "big"}, "size must be a whole number, not 'big'"),
         ({"iterations": 0}, "iterations must be at least 1, not 0"),
         ({"iterations": -3}, "iterations must be at least 1, not -3"),
         ({"strength": 1.1}, r"strength must be between 0 and 1, not 1\.1"),
         ({"strength": -0.1}, "strength must be between 0 and 1"),
-        ({"style_scale": 0}, r"style scale must be between 0\.05 and 20, not 0"),
+        ({"style_scale": 0}, r"style scale must be between 0\.1 and 10, not 0"),
         ({"init": "random"}, "unknown init 'random': choose from content, noise, blend, style"),
         ({"init": "nois"}, "unknown init 'nois': did you mean noise"),
         ({"optimizer": "adamw"}, "unknown optimizer 'adamw': did you mean adam"),

@@ -15,6 +15,7 @@ from .. import images
 from ..errors import ImpastoError
 from ..inputs import Style
 from ..optimization import Result, Step, optimize
+from ..plan import Plan
 from ..presets import PRESETS, get_preset
 from .progress import OptimizeProgress, describe
 
@@ -70,8 +71,8 @@ _PRESET_HELP = "The recipe: " + "; ".join(f"{name} ({preset.source})" for name, 
 @_option("--style-loss", help="gram, mean-std, mean-covariance, wasserstein, or a paper's own form (gram-gatys …).")
 @_option("--init", help="Start from content, noise, blend (of the two) or style.")
 @_option("--optimizer", help="adam or lbfgs.")
-@_option("--preserve-color", is_flag=False, flag_value="luminance", metavar="[luminance|match]",
-         help="Keep the photo's colours: paint only its luminance (default), or match the painting's colours to it.")
+@click.option("--preserve-color", flag_value="luminance", help="Keep the photo's colours: paint only its luminance.")
+@click.option("--match-color", "preserve_color", flag_value="match", help="Recolour the painting to the photo first.")
 @click.option("--mask", "masks", multiple=True, metavar="FILE",
               help="White where the style goes; the photo stays elsewhere. Once for all styles, or once a style.")
 @click.option("--style-mask", "regions", multiple=True, metavar="FILE",
@@ -117,6 +118,9 @@ def command(
     placed = [Style(*parts) for parts in zip(styles, shares, where, what, strict=False)]
     with OptimizeProgress(quiet) as progress:
 
+        def on_plan(plan: Plan) -> None:
+            progress.note(plan.describe())
+
         def on_step(step: Step) -> None:
             progress.update(step)
             if interval and step.iteration % interval == 0 and step.iteration < step.iterations:
@@ -124,9 +128,7 @@ def command(
                 images.save(step.preview(), snapshot, quality)
                 progress.note(f"iteration {step.iteration}: {describe(step)} → {snapshot}")
 
-        result = optimize(
-            content, placed, **options, callback=on_step, on_plan=lambda plan: progress.note(plan.describe())
-        )
+        result = optimize(content, placed, **options, progress=not quiet, callback=on_step, on_plan=on_plan)
     images.save(result.picture, path, quality)
     _report(result, path, options["preset"], as_json, quiet)
     return _exit_code(result)

@@ -1,0 +1,166 @@
+"""Impasto's iterative method against pastiche (PyPI), the same photographs and paintings, in one go.
+
+    python benchmarks/optimize.py DATA --weights DATA/vgg16-caffe.safetensors
+
+DATA holds `large/` (photographs) and `style/` (paintings). The peer runs in an environment of its own, made on the
+first call. Reported for each pair:
+
+- seconds and peak memory of whole processes: the peer's 1,000 default steps, Impasto's `default` and `fast`;
+- their ratio, as the median of paired rounds (peer, default, fast, peer, …): one round times the peer's step as the
+  difference of two short runs, because a full run takes a quarter of an hour;
+- content and style distance of the finished pictures under a neutral objective that none of them optimises:
+  relative content loss on relu4_2 and relative Gram loss on relu1_1 … relu5_1 of VGG-16, the mean of max and average
+  pooling. Full runs of the peer are kept in the output folder and used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+import torch
+
+from impasto import images
+from impasto.loss_network import LossNetwork
+from impasto.objective import Objective, StyleImage, Terms
+from impasto.tiling import windows
+from impasto.weights import load_weights
+
+PAIRS = (
+    ("tea-gardens", "vangogh-starry-night"),
+    ("singaporean-cityscape", "kandinsky-composition-vii"),
+    ("oakland-zoo-otters", "hokusai-great-wave"),
+)
+PEER_STEPS = 1000
+SHORT, LONG = 3, 13  # steps of the two short runs of the peer
+TERMS = Terms({"relu4_2": 1.0}, {f"relu{b}_1": 0.2 for b in range(1, 6)}, "relative", "gram", 1.0, 1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one whole process."""
+
+    seconds: float
+    peak_gb: float
+    output: str
+
+
+def run(command: list[str]) -> Usage:
+    """Run a command to its end and measure it from outside."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed with {process.returncode}")
+    return Usage(time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9, output)
+
+
+def peer_environment(folder: Path) -> Path:
+    """A virtual environment with pastiche and this environment's torch version."""
+    program = folder / "bin" / "pastiche"
+    if not program.exists():
+        venv.create(folder, with_pip=True)
+        version = torch.__version__.partition("+")[0]
+        subprocess.run([folder / "bin" / "pip", "install", "-q", f"torch=={version}", "pastiche==1.6.0"], check=True)
+    return program
+
+
+def peer(program: Path, content: Path, style: Path, size: int, output: Path, steps: int) -> Usage:
+    """A run of pastiche with its defaults, but for the size and the number of steps."""
+    return run(
+        [str(program), "--content", str(content), "--styles", str(style), "--size", str(size), "--seed", "0",
+         "--num-steps", str(steps), "--no-verbose", "--output", str(output)]
+    )  # fmt: skip
+
+
+def full_peer(program: Path, content: Path, style: Path, size: int, output: Path) -> Usage:
+    """The peer's default run, kept beside its picture."""
+    record = output.with_suffix(".json")
+    if not (output.exists() and record.exists()):
+        usage = peer(program, content, style, size, output, PEER_STEPS)
+        record.write_text(json.dumps({"seconds": usage.seconds, "peak_gb": usage.peak_gb}))
+    kept = json.loads(record.read_text())
+    return Usage(kept["seconds"], kept["peak_gb"], "")
+
+
+def impasto(content: Path, style: Path, size: int, output: Path, preset: str) -> Usage:
+    """A run of Impasto's command line."""
+    return run(
+        [sys.executable, "-m", "impasto", "optimize", str(content), str(style), "-o", str(output),
+         "--size", str(size), "--preset", preset, "--json", "--quiet"]
+    )  # fmt: skip
+
+
+def distances(weights: Path, content: Path, style: Path, result: Path) -> tuple[float, float]:
+    """Content and style distance of a picture under the neutral objective."""
+    picture = images.load(result)
+    width, height = picture.size
+    photo, painting = images.load(content).resized((width, height)), images.load(style)
+    scale = math.sqrt(width * height / (painting.size[0] * painting.size[1]))
+    painting = painting.resized((round(painting.size[0] * scale), round(painting.size[1] * scale)))
+    found = []
+    for pooling in ("max", "average"):
+        network = LossNetwork(load_weights("vgg16", weights), pooling)
+        objective = Objective(
+            network, TERMS, images.to_tensor(photo.pixels), [StyleImage(images.to_tensor(painting.pixels))],
+            windows(height, width, None, 0), [windows(painting.size[1], painting.size[0], None, 0)],
+        )  # fmt: skip
+        found.append(objective.losses(images.to_tensor(picture.pixels)))
+    return mean(loss.content for loss in found), mean(loss.style for loss in found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", type=Path, required=True, help="VGG-16 of the neutral objective")
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--presets", nargs="+", default=["default", "fast"])
+    parser.add_argument("--output", type=Path, default=Path("runs/benchmark"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    program = peer_environment(arguments.output / "peer-environment")
+    names = ["pastiche", *arguments.presets]
+    ratio = f"pastiche / it, median of {arguments.rounds} (range)"
+    print(f"| pair | method | seconds | peak GB | {ratio} | content | style |")
+    print("|---|---|---|---|---|---|---|")
+    for photo, painting in PAIRS:
+        content, style = arguments.data / "large" / f"{photo}.jpg", arguments.data / "style" / f"{painting}.jpg"
+        pictures = {name: arguments.output / f"{photo}--{painting}--{name}.png" for name in names}
+        whole = full_peer(program, content, style, arguments.size, pictures["pastiche"])
+        usages: dict[str, list[Usage]] = {name: [] for name in arguments.presets}
+        ratios: dict[str, list[float]] = {name: [] for name in arguments.presets}
+        scratch = arguments.output / "scratch.png"
+        for _ in range(arguments.rounds):
+            short, long = (peer(program, content, style, arguments.size, scratch, n).seconds for n in (SHORT, LONG))
+            step = (long - short) / (LONG - SHORT)
+            for name in arguments.presets:
+                usage = impasto(content, style, arguments.size, pictures[name], name)
+                usages[name].append(usage)
+                ratios[name].append((short + step * (PEER_STEPS - SHORT)) / usage.seconds)
+        for name in names:
+            far, off = distances(arguments.weights, content, style, pictures[name])
+            if name == "pastiche":
+                seconds, peak, ratio = whole.seconds, whole.peak_gb, "1"
+            else:
+                seconds = median(usage.seconds for usage in usages[name])
+                peak = max(usage.peak_gb for usage in usages[name])
+                ratio = f"{median(ratios[name]):.0f} ({min(ratios[name]):.0f}-{max(ratios[name]):.0f})"
+            print(f"| {photo} × {painting} | {name} | {seconds:.1f} | {peak:.2f} | {ratio} | {far:.3f} | {off:.4f} |")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
