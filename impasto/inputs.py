@@ -43,11 +43,15 @@ class Painting:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything decoded: the photograph at the result's size, the paintings at their own."""
+    """Everything decoded: the photograph at the result's size, the paintings at their own.
+
+    margin: px of mirrored photograph around it on the canvas that is optimised, cut off at the end.
+    """
 
     content: Picture
     paintings: list[Painting]
     preserve_color: str | None
+    margin: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,6 +63,7 @@ class Inputs:
         styles: ImageLike | Style | Sequence[ImageLike | Style],
         long_side: int,
         preserve_color: str | None,
+        margin: float = 0.0,
     ) -> Inputs:
         picture = images.load(content, "content image")
         size = images.fit(picture.size, long_side)
@@ -80,12 +85,26 @@ class Inputs:
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
-        return Inputs(picture, paintings, preserve_color)
+        return Inputs(picture, paintings, preserve_color, round(margin * long_side))
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """Width and height of the canvas, margin included."""
+        return self.size[0] + 2 * self.margin, self.size[1] + 2 * self.margin
 
     @property
     def pixels(self) -> FloatArray:
-        """What is painted: the photograph, or its luminance."""
-        return color.gray(self.content.pixels) if self.preserve_color == "luminance" else self.content.pixels
+        """What is painted: the photograph, or its luminance, on the canvas."""
+        luminance = self.preserve_color == "luminance"
+        return self.on_canvas(color.gray(self.content.pixels) if luminance else self.content.pixels)
+
+    def on_canvas(self, array: FloatArray) -> FloatArray:
+        """(H, W) or (H, W, C) of the photograph, mirrored outward into the margin."""
+        return np.pad(array, [(self.margin, self.margin)] * 2 + [(0, 0)] * (array.ndim - 2), mode="reflect")
+
+    def margin_at(self, canvas_width: int) -> int:
+        """The margin in px of a canvas resized to a width."""
+        return round(self.margin * canvas_width / self.canvas_size[0])
 
     @property
     def coverage(self) -> FloatArray | None:
@@ -96,7 +115,9 @@ class Inputs:
         return np.clip(np.sum([m for m in masks if m is not None], axis=0), 0, 1).astype(np.float32)
 
     def finish(self, pixels: FloatArray) -> Picture:
-        """From optimised pixels to the picture: colours, uncovered parts and alpha of the photograph restored."""
+        """From a canvas to the picture: margin cut, colours, uncovered parts and alpha of the photograph restored."""
+        margin = self.margin_at(pixels.shape[1])
+        pixels = pixels[margin : pixels.shape[0] - margin, margin : pixels.shape[1] - margin]
         height, width = pixels.shape[:2]
         original = self.content.resized((width, height))
         if self.preserve_color == "luminance":

@@ -156,22 +156,24 @@ def optimize(
         check_number("memory", memory, 0.001, 1e6)
     if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
         raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
-    inputs = Inputs.load(content, styles, size, preserve_color)
-    shortest = math.ceil(MIN_SIDE * max(inputs.size) / min(inputs.size))
-    stages = schedule(recipe, max(inputs.size), iterations, shortest)
+    inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin)
+    canvas = inputs.canvas_size
+    shortest = math.ceil(MIN_SIDE * max(canvas) / min(canvas))
+    stages = schedule(recipe, max(canvas), iterations, shortest)
     compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)
     loaded = load_weights(recipe.loss_network, weights, progress)
     network = LossNetwork(loaded, recipe.pooling, recipe.padding, compute.device, compute.dtype)
     layers = [*recipe.content_layers, *recipe.style_layers]
     network.check_layers(layers)
     free = available_memory(compute.device) if memory is None else int(memory * 1e9)
-    style_pixels = int(inputs.size[0] * inputs.size[1] * style_scale**2 * len(inputs.paintings))
+    style_pixels = int(canvas[0] * canvas[1] * style_scale**2 * len(inputs.paintings))
     tile, needed = choose_tile(
-        inputs.size, free, layers, network.architecture, compute.dtype, recipe.optimizer, style_pixels
+        canvas, free, layers, network.architecture, compute.dtype, recipe.optimizer, style_pixels
     )
     plan = Plan(
-        inputs.size, tuple(stages), needed, free, tile, str(compute.device), str(compute.dtype).removeprefix("torch.")
-    )
+        inputs.size, canvas, tuple(stages), needed, free, tile,
+        str(compute.device), str(compute.dtype).removeprefix("torch."),
+    )  # fmt: skip
     if on_plan is not None:
         on_plan(plan)
     run = _Run(recipe, inputs, network, plan, style_scale, strength, seed, callback, start)
@@ -252,7 +254,7 @@ class _Run:
         canvas: Canvas | None = None
         try:
             for stage in self.plan.stages:
-                width, height = stage_size(self.plan.size, stage)
+                width, height = stage_size(self.plan.canvas, stage)
                 photo = images.to_tensor(images.resize(self.inputs.pixels, (width, height)), self.device)
                 if canvas is None:
                     canvas = Canvas(self._initial(photo), self.preset)
@@ -292,7 +294,7 @@ class _Run:
 
     def _at_full_size(self, image: Tensor) -> Picture:
         """A run that ends in an early stage still gives a picture of the size asked for."""
-        width, height = self.plan.size
+        width, height = self.plan.canvas
         if tuple(image.shape[-2:]) != (height, width):
             image = resample(image, (height, width))
         return self.inputs.finish(images.from_tensor(image))
@@ -338,7 +340,8 @@ class _Run:
             return None
         key = id(mask)
         if key not in shared:
-            shared[key] = images.to_tensor(images.resize(mask, size), self.device)[0, 0]
+            resized = images.resize(self.inputs.on_canvas(mask), size)
+            shared[key] = images.to_tensor(resized, self.device)[0, 0]
         return shared[key]
 
     def _windows(self, height: int, width: int) -> list[Window]:
@@ -364,7 +367,7 @@ class _Run:
             return None
         total = 0.0
         for stage in self.plan.stages:
-            width, height = stage_size(self.plan.size, stage)
+            width, height = stage_size(self.plan.canvas, stage)
             total += stage.iterations * width * height
         remaining = seconds * (total / self.work_done - 1)
         assert self.current is not None
@@ -373,7 +376,9 @@ class _Run:
         def preview() -> Picture:
             return self.inputs.finish(images.from_tensor(image))
 
-        return self.callback(Step(len(self.history), self.plan.iterations, size, losses, seconds, remaining, preview))
+        margin = self.inputs.margin_at(size[0])
+        shown = size[0] - 2 * margin, size[1] - 2 * margin
+        return self.callback(Step(len(self.history), self.plan.iterations, shown, losses, seconds, remaining, preview))
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,14 @@ _FIXED_BYTES = 250_000_000  # the loss network and its runtime
 class Plan:
     """What a run will do.
 
-    size: (width, height) of the result. stages: coarse to fine. memory: bytes that the run needs at most.
+    size: (width, height) of the result. canvas: the same with the margin that is cut off at the end.
+    stages: coarse to fine. memory: bytes that the run needs at most.
     available: bytes free on the device. tile: side of the tiles in px, or None for a run in one piece.
     device, precision: where and in what the loss network is computed.
     """
 
     size: tuple[int, int]
+    canvas: tuple[int, int]
     stages: tuple[Stage, ...]
     memory: int
     available: int
@@ -113,5 +115,5 @@ def choose_tile(
 
 
 def stage_size(size: tuple[int, int], stage: Stage) -> tuple[int, int]:
-    """(width, height) of a stage of a run whose result has `size`."""
+    """(width, height) of a stage of a run whose canvas has `size`."""
     return size if stage.long_side >= max(size) else fit(size, stage.long_side)

@@ -104,7 +104,7 @@ def test_stage_size_keeps_the_shape(size: tuple[int, int], long_side: int, expec
 
 def plan(tile: int | None) -> Plan:
     stages = (Stage(128, 80), Stage(256, 60), Stage(512, 20))
-    return Plan((512, 384), stages, 1_234_000_000, 8_000_000_000, tile, "cpu", "bfloat16")
+    return Plan((512, 384), (538, 410), stages, 1_234_000_000, 8_000_000_000, tile, "cpu", "bfloat16")
 
 
 def test_plan_in_a_line() -> None:
