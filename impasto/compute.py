@@ -25,14 +25,15 @@ class Compute:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """"auto" takes a CUDA GPU where there is one, then Apple's, then the CPU; "cuda:1" names one of several."""
+    """"auto" takes a CUDA GPU where there is one, else the CPU; "cuda:1" names one of several.
+
+    Apple's "mps" is taken only by name: it lacks some of the operations in some versions of torch.
+    """
     kind = name.partition(":")[0]
     if kind not in DEVICES:
         raise unknown("device", name, DEVICES)
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -92,8 +93,17 @@ def available_memory(device: torch.device) -> int:
     ):
         limit, used = (_read_number(Path("/sys/fs/cgroup", name)) for name in (limit_file, used_file))
         if limit is not None and used is not None:
-            available = min(available, max(0, limit - used))
+            available = min(available, max(0, limit - used + _page_cache(used_file)))
     return available
+
+
+def _page_cache(used_file: str) -> int:
+    """Bytes that a control group counts as used, but gives back when they are needed."""
+    try:
+        lines = Path("/sys/fs/cgroup", used_file).with_name("memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
 
 
 def _read_number(file: Path) -> int | None:

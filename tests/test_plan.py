@@ -89,7 +89,7 @@ def test_tile_shrinks_with_memory() -> None:
 
 
 def test_too_little_memory_is_told_with_both_numbers() -> None:
-    with pytest.raises(ImpastoError, match=r"6000×4000 px needs at least \d+\.\d GB .* only 2\.0 GB .* smaller --size"):
+    with pytest.raises(ImpastoError, match=r"this size needs at least \d+\.\d GB .* only 2\.0 GB .* smaller --size"):
         tile_for((6000, 4000), 2 * GB)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
@@ -31,7 +32,7 @@ def _option(*flags: str, **settings: Any) -> Callable[[Any], Any]:
 
 
 def _layers(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, float] | None:
-    """relu1_1,relu2_1=0.5 → layer → weight; layers without a weight share 1 equally."""
+    """relu1_1,relu2_1=0.5 → layer → weight; n layers without weights get 1/n each."""
     if value is None:
         return None
     parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
@@ -110,6 +111,9 @@ def command(
     impasto optimize photo.jpg sky.jpg land.jpg --mask sky.png --mask land.png -o out.jpg
     """
     path = images.check_output(output)
+    for given in (content, *styles, *masks, *regions):
+        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):  # noqa: PTH110, PTH121
+            raise ImpastoError(f"output {path} would overwrite an input")
     interval = get_preset(options["preset"]).save_every if save_every is None else save_every
     shares = blend or [1.0] * len(styles)
     if len(shares) != len(styles):
@@ -125,11 +129,18 @@ def command(
             progress.update(step)
             if interval and step.iteration % interval == 0 and step.iteration < step.iterations:
                 snapshot = path.with_stem(f"{path.stem}-{step.iteration:04}")
-                images.save(step.preview(), snapshot, quality)
-                progress.note(f"iteration {step.iteration}: {describe(step)} → {snapshot}")
+                try:
+                    images.save(step.preview(), snapshot, quality)
+                except ImpastoError as error:  # a full disk must not cost the run
+                    progress.note(str(error))
+                else:
+                    progress.note(f"iteration {step.iteration}: {describe(step)} → {snapshot}")
 
         result = optimize(content, placed, **options, progress=not quiet, callback=on_step, on_plan=on_plan)
-    images.save(result.picture, path, quality)
+    try:
+        images.save(result.picture, path, quality)
+    except KeyboardInterrupt:  # pressed once too often: the picture is worth the second it takes
+        images.save(result.picture, path, quality)
     _report(result, path, options["preset"], as_json, quiet)
     return _exit_code(result)
 

@@ -111,7 +111,7 @@ def test_a_run_writes_the_picture_and_says_so(optimize: Run, tmp_path: Path) -> 
 def test_piped_progress_is_plain_lines(optimize: Run, tmp_path: Path) -> None:
     ran = optimize("-o", tmp_path / "out.png")
     plan, progress = ran.err.splitlines()
-    assert re.fullmatch(r"48×32 px, 2 iterations on cpu \(float32\), needs 0\.\d GB of \d+\.\d GB free", plan)
+    assert re.fullmatch(r"48×32 px, 2 iterations on cpu \(float32\), needs 0\.\d GB of \d+\.\d GB available", plan)
     assert re.fullmatch(r"2/2  48×32  content \S+  style \S+  total \S+  0:00 left", progress)
     assert "\x1b" not in ran.err
     assert "\r" not in ran.err
@@ -461,3 +461,11 @@ def test_interrupt_writes_the_picture_and_says_so(files: Path, tmp_path: Path) -
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (48, 32)
     assert not [name for name in _names(tmp_path) if name.endswith(".part")]
+
+
+def test_inputs_are_not_overwritten(optimize: Run, files: Path) -> None:
+    before = (files / "photo.jpg").read_bytes()
+    ran = optimize("-o", files / "photo.jpg")
+    assert ran.code == 2
+    assert "would overwrite an input" in ran.err
+    assert (files / "photo.jpg").read_bytes() == before
