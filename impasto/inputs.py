@@ -141,7 +141,7 @@ def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> 
 
 def _opaque_where_hidden(picture: Picture) -> Picture:
     """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
-    if picture.alpha is None or picture.alpha.max() == 0:
+    if picture.alpha is None:
         return picture
     mean = np.average(picture.pixels.reshape(-1, 3), axis=0, weights=picture.alpha.ravel())
     return replace(picture, pixels=np.where(picture.alpha[..., None] > 1e-3, picture.pixels, mean).astype(np.float32))
