@@ -12,6 +12,8 @@ OPTIMIZERS = ("adam", "lbfgs")
 INITS = ("content", "noise", "blend", "style")
 
 _EQUAL = {f"relu{block}_1": 0.2 for block in range(1, 6)}
+# relu5_1 at full weight paints the painting's own objects into the photograph: a second face beside the sitter's.
+_GENTLE = {**_EQUAL, "relu5_1": 0.1}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Preset:
     pooling: str = "average"
     padding: str = "replicate"
     content_layers: Mapping[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
-    style_layers: Mapping[str, float] = field(default_factory=lambda: dict(_EQUAL))
+    style_layers: Mapping[str, float] = field(default_factory=lambda: dict(_GENTLE))
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
     content_weight: float = 0.09
@@ -79,8 +81,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "fast": Preset(
         source="Impasto's own: a good preview in seconds",
+        content_weight=0.1,
         learning_rate=0.05,
-        scales=((256, 36), (512, 8), (1024, 6), (2048, 4), (4096, 4), (8192, 4)),
+        scales=((181, 32), (362, 14), (512, 6), (1024, 5), (2048, 4), (4096, 4), (8192, 4)),
     ),
     "best": Preset(
         source="Impasto's own: quality first, in a few times the default's time",
@@ -91,6 +94,7 @@ PRESETS: dict[str, Preset] = {
     "gatys2015": Preset(
         source="Gatys, Ecker, Bethge 2015, 'A Neural Algorithm of Artistic Style' (arXiv:1508.06576)",
         padding="zeros",
+        style_layers=_EQUAL,
         margin=0.0,
         content_loss="gatys",
         style_loss="gram-gatys",
@@ -109,6 +113,7 @@ PRESETS: dict[str, Preset] = {
     "coursera": Preset(
         source="deeplearning.ai, Convolutional Neural Networks, week 4: 'Art Generation with Neural Style Transfer'",
         padding="zeros",
+        style_layers=_EQUAL,
         margin=0.0,
         content_loss="coursera",
         style_loss="gram-gatys",  # the exercise's style cost is Gatys' eq. 4
