@@ -21,15 +21,21 @@ if TYPE_CHECKING:
     from .optimization import Result, Step, optimize
     from .plan import Plan
     from .presets import PRESETS, Preset
+    from .style_model import About, read_about
+    from .training import TRAINING_PRESETS, TrainingPreset, TrainingResult, TrainingStep, pack, train
 
 __version__ = "0.1.0"
 __all__ = [
-    "PRESETS", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step", "Style", "optimize",
+    "PRESETS", "TRAINING_PRESETS", "About", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step",
+    "Style", "TrainingPreset", "TrainingResult", "TrainingStep", "optimize", "pack", "read_about", "train",
 ]  # fmt: skip
 
 _HOMES = {
     "PRESETS": "presets", "Losses": "objective", "Picture": "images", "Plan": "plan", "Preset": "presets",
     "Result": "optimization", "Step": "optimization", "Style": "inputs", "optimize": "optimization",
+    "TRAINING_PRESETS": "training", "TrainingPreset": "training", "TrainingResult": "training",
+    "TrainingStep": "training", "train": "training", "pack": "training",
+    "About": "style_model", "read_about": "style_model",
 }  # fmt: skip
 
 

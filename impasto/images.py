@@ -95,7 +95,7 @@ def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
 # --- in ----------------------------------------------------------------------------------------------------
 
 
-def load(source: ImageLike, what: str = "image") -> Picture:
+def load(source: ImageLike, what: str = "image", short_side: int | None = None) -> Picture:
     """Decode an image: a path, the bytes of a file, a Pillow image, an array or a Picture.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16, or floats in [0, 1].
@@ -104,6 +104,8 @@ def load(source: ImageLike, what: str = "image") -> Picture:
     Args:
         source: the image.
         what: what error messages call it ("content image").
+        short_side: in px: all that is needed of it. A larger JPEG file may come out smaller than it is, but not
+            below this, which saves most of the decoding.
 
     Raises:
         ImpastoError: the file is missing, no image, truncated, or beyond the decompression-bomb limit.
@@ -116,7 +118,7 @@ def load(source: ImageLike, what: str = "image") -> Picture:
         with _decoding_errors(f"the {what}"):
             return _decode(source, None, f"the {what}")
     if isinstance(source, bytes):
-        return _open(source, f"the {what}", suffix="")
+        return _open(source, f"the {what}", "", short_side)
     try:
         path = Path(source)
     except TypeError:
@@ -129,20 +131,22 @@ def load(source: ImageLike, what: str = "image") -> Picture:
         raise ImpastoError(f"no such {what}: {path}") from None
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {what} {path}: {_reason(error)}") from None
-    return _open(data, f"{what} {path}", path.suffix.lower())
+    return _open(data, f"{what} {path}", path.suffix.lower(), short_side)
 
 
 def _reason(error: BaseException) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
 
 
-def _open(data: bytes, name: str, suffix: str) -> Picture:
+def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
     needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not _register_heif() else ""
     with _decoding_errors(name, needs), warnings.catch_warnings():
         # Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
         warnings.simplefilter("ignore")
         image = Image.open(io.BytesIO(data), formats=_readable_formats())
         with image, _silenced_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
+            if short_side is not None:
+                image.draft(None, (short_side, short_side))
             return _decode(image, data, name)
 
 

@@ -5,8 +5,7 @@ target, or the `Statistics` (pixels, Σf, Σffᵀ) of a region. Sums add up, so 
 image, a masked region, and a large image measured tile by tile (see `objective`).
 
 Shapes: feature maps are (B, C, H, W) tensors of any floating dtype; sums and losses are float32 at least (a Gram
-matrix overflows float16), float64 for float64 input. Style losses are averaged over the batch; content losses sum
-or average over all elements, batch included, as their formulas say.
+matrix overflows float16), float64 for float64 input. Losses are computed for each image and averaged over the batch.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ def gram_matrix(features: Tensor, normalize: str = "none") -> Tensor:
 
 
 class ContentDistance(NamedTuple):
-    """Sums over the pixels of one layer: squared distance to the target, the target's own energy, element count."""
+    """Sums over each image's pixels of one layer, (B,): squared distance to the target, its energy, element count."""
 
     squared: Tensor
     energy: Tensor
@@ -175,10 +174,11 @@ class ContentDistance(NamedTuple):
 
 
 def content_distance(features: Tensor, target: Tensor) -> ContentDistance:
-    """Sum (F − P)², P² and 1 over all elements of (B, C, H, W) features F and their target P."""
+    """Sum (F − P)², P² and 1 over each image's elements of (B, C, H, W) features F and their target P."""
     reference = _accurate(target)
-    squared = (_accurate(features) - reference).square().sum()
-    return ContentDistance(squared, reference.square().sum(), squared.new_tensor(float(reference.numel())))
+    squared = _squared_norm(_accurate(features) - reference)
+    elements = squared.new_full(squared.shape, float(reference[0].numel()))
+    return ContentDistance(squared, _squared_norm(reference), elements)
 
 
 ContentForm = Callable[[ContentDistance], Tensor]
@@ -199,7 +199,7 @@ CONTENT_FORMS: dict[str, ContentForm] = {
 
 def content_loss(features: Tensor, target: Tensor, form: str = "relative") -> Tensor:
     """Content loss between (B, C, H, W) feature maps and the content image's; see `CONTENT_FORMS` for the forms."""
-    return content_form(form)(content_distance(features, target))
+    return content_form(form)(content_distance(features, target)).mean()
 
 
 def content_form(name: str) -> ContentForm:

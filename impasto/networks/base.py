@@ -1,0 +1,52 @@
+"""What all image transformation networks have in common: any size in, the same size out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..errors import ImpastoError
+
+
+class ImageTransformationNetwork(nn.Module, ABC):
+    """A network from image to stylized image.
+
+    The image is mirrored outward by `margin` px and up to a multiple of `multiple`, and the result cropped: no padding
+    inside the network shows at its borders, and odd sizes come out as they went in.
+
+    Attributes:
+        margin: px on each side, which the network may use up by convolutions without padding.
+        multiple: of px that the padded image's sides must be.
+        adjustable: whether the strength has an effect.
+    """
+
+    margin: int
+    multiple: int = 4
+    adjustable: bool = False
+
+    @property
+    def smallest(self) -> int:
+        """The shortest side of an image in px: a mirror image is no longer than the image."""
+        return self.margin + self.multiple
+
+    def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
+        """image: (B, 3, H, W) RGB in [0, 1]. strength: (B,) in [0, 1]; None is 1. Returns the like of `image`."""
+        height, width = image.shape[-2:]
+        if not torch.compiler.is_exporting() and min(height, width) < self.smallest:
+            raise ImpastoError(f"an image of {width}×{height} px is too small: at least {self.smallest} px a side")
+        if strength is None:
+            strength = image.new_ones(image.shape[0])
+        before, step = self.margin, self.multiple
+        after = [before + (-side - 2 * before) % step for side in (width, height)]
+        padded = F.pad(image, (before, after[0], before, after[1]), mode="reflect")
+        return self.paint(padded, strength.view(-1, 1, 1, 1))[..., :height, :width]
+
+    @abstractmethod
+    def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
+        """The padded image's stylized image, from the first pixel that belongs to the image on.
+
+        padded: (B, 3, H, W) in [0, 1], H and W multiples of `multiple`. strength: (B, 1, 1, 1).
+        """

@@ -1,0 +1,111 @@
+"""What image transformation networks are built of. All take and give (B, C, H, W) tensors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+
+
+class InstanceNorm(nn.Module):
+    """Instance normalization (Ulyanov et al. 2016) whose scale and shift depend on the strength.
+
+    Each channel of each image gets mean β and deviation γ. At strength 1 these are `weight` and `bias`; below, they
+    move along `weight_slope` and `bias_slope`: conditional instance normalization (Dumoulin et al. 2017) over a line
+    instead of a set of styles, as in Babaeizadeh and Ghiasi 2018.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.weight_slope, self.bias_slope = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+
+    def forward(self, x: Tensor, strength: Tensor) -> Tensor:
+        """strength: (B, 1, 1, 1) in [0, 1]."""
+        weakness = 1 - strength
+        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
+        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
+        return normalize(x) * scale.to(x.dtype) + shift.to(x.dtype)
+
+
+def normalize(x: Tensor) -> Tensor:
+    """Each channel of each image with mean 0 and deviation 1."""
+    return F.instance_norm(x, eps=EPSILON)
+
+
+class FilterResponseNorm(nn.Module):
+    """Filter response normalization with its thresholded linear unit (Singh and Krishnan 2020, eq. 1-4).
+
+    Divides by the root of the mean square without subtracting a mean: a published cure for instance normalization's
+    bubbles. The unit replaces the ReLU.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.weight_slope, self.bias_slope = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+
+    def forward(self, x: Tensor, strength: Tensor) -> Tensor:
+        """strength: (B, 1, 1, 1) in [0, 1]."""
+        weakness = 1 - strength
+        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
+        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
+        energy = x.float().square().mean((2, 3), keepdim=True) + EPSILON
+        return (x * energy.rsqrt().to(x.dtype)) * scale.to(x.dtype) + shift.to(x.dtype)
+
+
+NORMALIZATIONS: dict[str, type[InstanceNorm] | type[FilterResponseNorm]] = {
+    "instance": InstanceNorm,
+    "filter-response": FilterResponseNorm,
+}
+
+
+class Conv(nn.Module):
+    """Convolution, normalization and, unless `activate` is False, a ReLU. Zero padding keeps the size (over stride).
+
+    separable: a depthwise and a pointwise convolution (Howard et al. 2017) in place of the full one.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        normalization: str = "instance",
+        activate: bool = True,
+        separable: bool = False,
+    ) -> None:
+        super().__init__()
+        # The normalization's shift replaces the bias.
+        if separable:
+            self.depthwise = nn.Conv2d(
+                inputs, inputs, kernel, stride, kernel // 2, groups=inputs, bias=False
+            )
+            self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+        else:
+            self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.separable, self.activate = separable, activate
+        self.norm = NORMALIZATIONS[normalization](outputs)
+
+    def forward(self, x: Tensor, strength: Tensor) -> Tensor:
+        """strength: (B, 1, 1, 1) in [0, 1]."""
+        if self.separable:
+            x = self.depthwise(x)
+        x = self.norm(self.conv(x), strength)
+        return F.relu(x) if self.activate else x
+
+
+class Residual(nn.Module):
+    """Two convolutions and the way around them (He et al. 2016); no ReLU at the end, as in Johnson et al. 2016."""
+
+    def __init__(self, channels: int, normalization: str, separable: bool) -> None:
+        super().__init__()
+        self.first = Conv(channels, channels, 3, normalization=normalization, separable=separable)
+        self.second = Conv(channels, channels, 3, normalization=normalization, separable=separable, activate=False)
+
+    def forward(self, x: Tensor, strength: Tensor) -> Tensor:
+        """strength: (B, 1, 1, 1) in [0, 1]."""
+        return x + self.second(self.first(x, strength), strength)

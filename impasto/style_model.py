@@ -1,0 +1,151 @@
+"""Style models: one `.onnx` file that holds a trained network and says what it is. Torch-free.
+
+The graph takes `image` (1, 3, H, W), RGB in [0, 1], any H and W, and, where the network is adjustable, `strength` (1,)
+in [0, 1]; it gives `stylized`, the like of `image`. The metadata entries are strings; `impasto` holds all of them as
+JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ImpastoError
+
+if TYPE_CHECKING:
+    import onnx
+
+FORMAT = 1  # raised when older versions of Impasto can no longer read the files
+ABOUT, PARAMETERS = "impasto", "impasto.parameters"
+INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a style model says of itself.
+
+    name: an identifier, such as great-wave. title, artist, year, source, licence: of the painting. network: a name in
+    `networks.NETWORKS`. preset: the training recipe. warm_start: the style model it was trained on from, or "".
+    images_seen: photographs, repetitions counted. content_loss, style_loss, validation_loss: on photographs held out.
+    weights: "float32" or "float16". date: of the export, ISO 8601. version: of Impasto.
+    """
+
+    name: str
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    source: str = ""
+    licence: str = ""
+    network: str = ""
+    preset: str = ""
+    warm_start: str = ""
+    images_seen: int = 0
+    content_loss: float | None = None
+    style_loss: float | None = None
+    validation_loss: float | None = None
+    adjustable: bool = False
+    smallest: int = 1
+    weights: str = "float32"
+    date: str = ""
+    version: str = ""
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """As one JSON object."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def read_about(path: str | os.PathLike[str]) -> About:
+    """What a style model says of itself.
+
+    Raises:
+        ImpastoError: no such file, or no style model of this version's format.
+    """
+    return _parse(_read(Path(path)), Path(path))
+
+
+def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDArray[Any]]]:
+    """What a style model says of itself, and the parameters of its network by name: all that a warm start needs.
+
+    Raises:
+        ImpastoError: as `read_about`.
+    """
+    from onnx import numpy_helper
+
+    model = _read(Path(path))
+    about = _parse(model, Path(path))
+    try:
+        initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        kept = json.loads(_metadata(model).get(PARAMETERS, "{}"))
+        parameters = {name: initializers[value] for name, value in kept.get("graph", {}).items()}
+        for name, (kind, shape, data) in kept.get("values", {}).items():
+            parameters[name] = np.frombuffer(base64.b64decode(data), np.dtype(kind)).reshape(shape)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ImpastoError(f"style model {path} is damaged: {error}") from None
+    return about, parameters
+
+
+def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[Any]], half: set[str]) -> None:
+    """Write the metadata: about, and where each entry of the network's `state` lies.
+
+    Most lie in the graph under their own names (half: those stored there in half precision, under `NAME.half`); those
+    that the exporter has folded into others are kept here.
+    """
+    held = {tensor.name for tensor in model.graph.initializer}
+    graph = {name: name + ".half" if name in half else name for name in state if name in held or name in half}
+    values = {
+        name: (array.dtype.str, list(array.shape), base64.b64encode(np.ascontiguousarray(array).tobytes()).decode())
+        for name, array in state.items() if name not in graph
+    }  # fmt: skip
+    entries = {field.name: str(getattr(about, field.name)) for field in fields(about)}
+    entries |= {ABOUT: about.to_json(), PARAMETERS: json.dumps({"graph": graph, "values": values})}
+    del model.metadata_props[:]
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value)
+    model.producer_name, model.producer_version = "impasto", about.version
+    model.doc_string = f"{about.title or about.name}: neural style transfer"
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except FileNotFoundError:
+        raise ImpastoError(f"no such style model: {path}") from None
+    except IsADirectoryError:
+        raise ImpastoError(f"style model {path} is a directory") from None
+    except OSError as error:
+        raise ImpastoError(f"cannot read style model {path}: {error.strerror or error}") from None
+    except (DecodeError, ValueError):
+        raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged") from None
+    return model
+
+
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _parse(model: onnx.ModelProto, path: Path) -> About:
+    text = _metadata(model).get(ABOUT)
+    if text is None:
+        raise ImpastoError(f"{path} is no style model of Impasto: it has no metadata of ours")
+    try:
+        values = json.loads(text)
+        known = {field.name: values[field.name] for field in fields(About) if field.name in values}
+        if int(values["format"]) > FORMAT:
+            raise ImpastoError(
+                f"style model {path} was written by a later version of Impasto ({values.get('version')}): upgrade"
+            )
+        about = About(**known)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({error})") from None
+    return replace(about)

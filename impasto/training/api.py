@@ -1,0 +1,383 @@
+"""`train`: from a painting and a folder of photographs to a style model."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from .. import images
+from ..compute import Compute, choose_device, choose_precision
+from ..errors import ImpastoError, check_integer, check_number
+from ..export import export, load_network
+from ..images import Picture
+from ..loss_network import LossNetwork, stride
+from ..losses import content_form, style_form
+from ..networks import ImageTransformationNetwork, create_network
+from ..objective import Losses, Terms
+from ..style_model import About
+from ..weights import load_weights
+from .distributed import join, leave, local_device
+from .perceptual import PerceptualLoss
+from .photographs import Crops, Photographs
+from .presets import TrainingPreset, get_training_preset
+from .run import RunFolder, Settings
+from .trainer import Trainer, TrainingCallback
+
+HELD_OUT = 16  # photographs for validation
+SAMPLES, SAMPLE_SIDE = 4, 384
+STYLES = Path(__file__).parent.parent / "styles"
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished training, or one that was interrupted.
+
+    output: the style model, or None where the run was interrupted. about: what it says of itself. run: its folder.
+    iterations, images_seen, seconds: all told. validation: losses on the photographs held out. skipped: files that
+    were no usable photographs, and why. stopped: "interrupted", "stopped by request" or None.
+    """
+
+    output: Path | None
+    about: About | None
+    run: Path
+    iterations: int
+    images_seen: int
+    seconds: float
+    validation: Losses | None
+    skipped: dict[str, str]
+    stopped: str | None
+
+
+def train(
+    painting: PathLike | None = None,
+    content: PathLike | Sequence[PathLike] | None = None,
+    output: PathLike | None = None,
+    *,
+    preset: str | TrainingPreset = "default",
+    network: str | None = None,
+    iterations: int | None = None,
+    minutes: float | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    tv_weight: float | None = None,
+    style_loss: str | None = None,
+    style_scale: float = 1.0,
+    start: str = "auto",
+    resume: PathLike | None = None,
+    run: PathLike | None = None,
+    name: str | None = None,
+    title: str = "",
+    artist: str = "",
+    year: str = "",
+    source: str = "",
+    licence: str = "",
+    samples: Sequence[PathLike] = (),
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    loss_network: str | None = None,
+    weights: str | None = None,
+    checkpoint_minutes: float = 2.0,
+    progress: bool = False,
+    callback: TrainingCallback | None = None,
+    note: Callable[[str], object] | None = None,
+) -> TrainingResult:
+    """Teach a network a painting, and write it as one style model.
+
+    Options that are None take the preset's value. With `resume`, everything comes from the interrupted run; `painting`,
+    `content` and `output` may be given again, but must be the same.
+
+    Args:
+        painting: an image file.
+        content: folders of photographs (searched recursively) or tar shards (see `pack`).
+        output: the style model to write; by default the painting's name with .onnx, in the working folder.
+        preset: a name in `TRAINING_PRESETS`, or a `TrainingPreset`.
+        network: a name in `networks.NETWORKS`.
+        iterations: batches. minutes: the length of the training instead, in one go or over several.
+        batch_size: photographs in a batch, all processes together.
+        learning_rate: Adam's, at its highest.
+        content_weight, style_weight, tv_weight: of the three terms; dimensionless in Impasto's own presets.
+        style_loss: a name in `losses.STYLE_FORMS`.
+        style_scale: stroke size in px; 2 doubles the preset's.
+        start: "auto" (from a style model that comes with Impasto and has the same network, if there is one),
+            "scratch", or a style model's file.
+        resume: the folder of an interrupted run to go on with.
+        run: the folder for checkpoints, metrics and samples; by default runs/NAME.
+        name, title, artist, year, source, licence: what the style model says of itself; name is the output's if None.
+        samples: photographs to paint while training; by default some of those held out from `content`.
+        seed: of first weights, order, crops and strengths.
+        device: "auto", "cpu", "cuda", "cuda:1" … or "mps".
+        precision: of both networks' convolutions: "auto", "float32" or "bfloat16".
+        loss_network, weights: see `weights.load_weights`.
+        checkpoint_minutes: between checkpoints.
+        progress: draw a bar on stderr while a loss network's weights are downloaded.
+        callback: called with a `TrainingStep` after each batch; a result of False ends the training, model and all.
+        note: called with lines worth telling: what is skipped, what could not be written.
+
+    Returns:
+        A `TrainingResult`. After SIGINT or SIGTERM the run is saved and can be resumed, and `stopped` says so.
+
+    Raises:
+        ImpastoError: bad input, contradictory options, a run that cannot be resumed, or a loss that is not finite.
+    """
+    tell = note or (lambda _: None)
+    compute = _compute(device)
+    if resume is None:
+        if painting is None:
+            raise ImpastoError("a painting is needed (or a run to resume)")
+        if content is None:
+            raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
+        recipe = _resolve(
+            get_training_preset(preset) if isinstance(preset, str) else preset,
+            network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
+            content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight, style_loss=style_loss,
+            loss_network=loss_network,
+        )  # fmt: skip
+        if iterations is not None and minutes is not None:
+            raise ImpastoError("iterations and minutes contradict each other: give one of them")
+        if minutes is not None:
+            check_number("minutes", minutes, 0.01, 1e6)
+        check_number("style scale", style_scale, 0.1, 10)
+        check_integer("seed", seed, 0, 2**63 - 1)
+        target = _check_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
+        recipe, warm_start = _choose_start(start, recipe, network)
+        photographs = Photographs(content)
+        settings = Settings(
+            os.path.abspath(painting), _hash(Path(painting)),  # noqa: PTH100
+            [os.path.abspath(source) for source in photographs.sources], photographs.fingerprint,  # noqa: PTH100
+            os.path.abspath(target), preset if isinstance(preset, str) else "custom", recipe, minutes,  # noqa: PTH100
+            style_scale, warm_start, seed, None if weights is None else os.path.abspath(weights),  # noqa: PTH100
+            _precision(compute, precision), [os.path.abspath(sample) for sample in samples],  # noqa: PTH100
+            {"name": name or target.stem, "title": title or name or target.stem, "artist": artist, "year": year,
+             "source": source, "licence": licence},
+        )  # fmt: skip
+        folder = RunFolder(run if run is not None else Path("runs") / settings.about["name"])
+    else:
+        folder = RunFolder(resume)
+        settings = folder.settings()
+        target = _check_target(Path(settings.output))
+        photographs = Photographs(settings.content)
+        _check_same(folder, settings, photographs, painting, content, output)
+    picture = images.load(settings.painting, "painting")
+    shown = [images.load(sample, "sample photograph") for sample in settings.samples]
+    recipe = settings.preset
+    crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
+    compute = Compute(compute.device, choose_precision(compute.device, settings.precision))
+    loss_weights = load_weights(recipe.loss_network, settings.weights, progress)
+    loss = _perceptual_loss(recipe, settings, picture, LossNetwork(
+        loss_weights, recipe.pooling, recipe.padding, compute.device, compute.dtype
+    ))  # fmt: skip
+    transformation = _first_weights(settings)
+    state = None if resume is None else folder.load(folder.latest)
+    processes = join(compute.device)
+    try:
+        trainer = Trainer(
+            transformation, loss, crops, recipe, settings.minutes, folder, compute,
+            [images.load(p).resized(images.fit(p.size, SAMPLE_SIDE)) for p in shown]
+            or crops.samples(SAMPLES, SAMPLE_SIDE),
+            processes, checkpoint_minutes,
+        )  # fmt: skip
+        if state is not None:
+            trainer.restore(state)
+        if processes.first:
+            if state is None:
+                folder.create(settings)
+            folder.start_metrics(trainer.iteration)
+        with _signals() as stop:
+            stopped = trainer.run(callback if processes.first else None, tell, stop)
+        if not processes.first:
+            return _result(trainer, photographs, folder, None, None, stopped)
+        for line in _describe_skipped(photographs):
+            tell(line)
+        folder.finish(picture)
+        if stopped == "interrupted":
+            return _result(trainer, photographs, folder, None, None, stopped)
+        about = export(_best(trainer, folder), _about(settings, trainer), target)
+        return _result(trainer, photographs, folder, target, about, stopped)
+    finally:
+        leave()
+
+
+# --- options -----------------------------------------------------------------------------------------------
+
+
+def _compute(device: str) -> Compute:
+    return Compute(choose_device(local_device(device)), torch.float32)
+
+
+def _precision(compute: Compute, precision: str) -> str:
+    """What "auto" comes to, fixed for the whole run, so that a resumed one computes the same."""
+    return str(choose_precision(compute.device, precision)).removeprefix("torch.")
+
+
+def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
+    """The preset with what the caller gave in place of its own values, checked."""
+    if not isinstance(preset, TrainingPreset):
+        raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")
+    recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    for number in ("content_weight", "style_weight", "tv_weight"):
+        check_number(number.replace("_", " "), getattr(recipe, number), 0)
+    check_number("learning rate", recipe.learning_rate, 1e-8, 1)
+    check_integer("iterations", recipe.iterations, 1)
+    check_integer("batch size", recipe.batch_size, 1, 4096)
+    content_form(recipe.content_loss)
+    style_form(recipe.style_loss)
+    create_network(recipe.network)
+    return recipe
+
+
+def _check_target(path: Path) -> Path:
+    if path.suffix != ".onnx":
+        raise ImpastoError(f"output {path} must end in .onnx")
+    if path.is_dir():
+        raise ImpastoError(f"output {path} is a directory")
+    if not path.parent.is_dir():
+        raise ImpastoError(f"the folder of output {path} does not exist")
+    if not os.access(path.parent, os.W_OK):
+        raise ImpastoError(f"the folder of output {path} cannot be written to")
+    return path
+
+
+def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tuple[TrainingPreset, str]:
+    """Where the first weights come from: a style model's file, or "" for random ones."""
+    if start == "scratch":
+        return recipe, ""
+    if start == "auto":
+        for file in sorted(STYLES.glob("*.onnx")):
+            if load_network(file)[1].network == recipe.network:
+                return recipe, str(file)
+        return recipe, ""
+    about = load_network(start)[1]
+    if network is not None and about.network != network:
+        raise ImpastoError(f"style model {start} has the network '{about.network}', not '{network}'")
+    return replace(recipe, network=about.network), os.path.abspath(start)  # noqa: PTH100
+
+
+def _check_same(
+    folder: RunFolder,
+    settings: Settings,
+    photographs: Photographs,
+    painting: PathLike | None,
+    content: PathLike | Sequence[PathLike] | None,
+    output: PathLike | None,
+) -> None:
+    """Refuse to go on with another painting, other photographs or another output than the run began with."""
+    if _hash(Path(painting if painting is not None else settings.painting)) != settings.painting_hash:
+        raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
+    given = photographs if content is None else Photographs(content)
+    if given.fingerprint != settings.photographs:
+        raise ImpastoError(f"{folder.path} is a run with other photographs than there are now")
+    if output is not None and os.path.abspath(output) != settings.output:  # noqa: PTH100
+        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
+
+
+def _hash(painting: Path) -> str:
+    try:
+        return hashlib.sha256(painting.read_bytes()).hexdigest()
+    except OSError:
+        images.load(painting, "painting")  # says what is wrong
+        raise
+
+
+# --- parts -------------------------------------------------------------------------------------------------
+
+
+def _perceptual_loss(
+    recipe: TrainingPreset, settings: Settings, picture: Picture, network: LossNetwork
+) -> PerceptualLoss:
+    layers = [*recipe.content_layers, *recipe.style_layers]
+    network.check_layers(layers)
+    width, height = picture.size
+    scale = recipe.painting_size * settings.style_scale / (width * height) ** 0.5
+    scale = max(scale, max(stride(layer) for layer in layers) / min(width, height))
+    resized = images.resize(picture.pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+    terms = Terms(
+        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
+        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
+    )  # fmt: skip
+    device = network.get_buffer("input_mean").device
+    return PerceptualLoss(network, terms, images.to_tensor(resized, device))
+
+
+def _first_weights(settings: Settings) -> ImageTransformationNetwork:
+    if settings.warm_start:
+        return load_network(settings.warm_start)[0]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return create_network(settings.preset.network)
+
+
+def _best(trainer: Trainer, folder: RunFolder) -> ImageTransformationNetwork:
+    """The averaged weights that did best on the photographs held out."""
+    if folder.best.exists():
+        trainer.average.load_state_dict(folder.load(folder.best)["average"])
+    return trainer.average
+
+
+def _about(settings: Settings, trainer: Trainer) -> About:
+    best = trainer.folder.load(trainer.folder.best)["validation"] if trainer.folder.best.exists() else None
+    losses = Losses(**best) if best else trainer.validation
+    return About(
+        **settings.about,  # type: ignore[arg-type]  # all of them strings
+        network=settings.preset.network, preset=settings.preset_name,
+        warm_start=Path(settings.warm_start).stem, images_seen=trainer.images_seen,
+        content_loss=losses.content if losses else None, style_loss=losses.style if losses else None,
+        validation_loss=losses.total if losses else None,
+    )  # fmt: skip
+
+
+def _result(
+    trainer: Trainer,
+    photographs: Photographs,
+    folder: RunFolder,
+    output: Path | None,
+    about: About | None,
+    stopped: str | None,
+) -> TrainingResult:
+    return TrainingResult(
+        output, about, folder.path, trainer.iteration, trainer.images_seen, trainer.seconds, trainer.validation,
+        dict(photographs.skipped), stopped,
+    )  # fmt: skip
+
+
+def _describe_skipped(photographs: Photographs) -> Iterator[str]:
+    skipped = list(photographs.skipped.items())
+    if skipped:
+        named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])
+        more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        yield f"skipped {len(skipped)} of {len(photographs)} files that are no usable photographs ({named}{more})"
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """SIGINT and SIGTERM let the current batch end, so that what is saved is whole. The same once more interrupts."""
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def on_signal(number: int, _: object) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+

@@ -1,0 +1,259 @@
+"""Photographs for training: folders or tar shards, in an order and in crops that are pure functions of a seed.
+
+So the photographs that a run has seen are known from how many it has seen: nothing else is needed to go on where an
+interrupted run stopped, or to share a run between several processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .. import images
+from ..errors import ImpastoError, check_integer
+from ..images import Picture
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
+SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
+SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 320, 90, 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one photograph lies: a whole file, or `length` bytes of a tar shard from `offset` on."""
+
+    file: Path
+    name: str
+    offset: int = 0
+    length: int | None = None
+
+    def read(self) -> bytes:
+        """Its bytes."""
+        with self.file.open("rb") as file:
+            file.seek(self.offset)
+            return file.read() if self.length is None else file.read(self.length)
+
+
+class Photographs:
+    """The photographs below some folders or in some tar shards (the WebDataset convention), in sorted order.
+
+    Files that turn out to be no usable photograph are skipped, and counted and named in `skipped`.
+
+    Args:
+        sources: folders (searched recursively, shards in them included), shards, or single photographs.
+
+    Raises:
+        ImpastoError: a source is missing, or there is no photograph.
+    """
+
+    def __init__(self, sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> None:
+        given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
+        if not given:
+            raise ImpastoError("no content folder is given")
+        self.sources = [Path(source) for source in given]
+        self.skipped: dict[str, str] = {}
+        self.entries = [entry for source in self.sources for entry in self._list(source)]
+        if not self.entries:
+            raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}")
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when photographs are added, removed or replaced by ones of another size."""
+        digest = hashlib.sha256()
+        for entry in self.entries:
+            length = entry.file.stat().st_size if entry.length is None else entry.length
+            digest.update(f"{entry.name}\0{length}\n".encode())
+        return digest.hexdigest()
+
+    def _list(self, source: Path) -> Iterator[Entry]:
+        if source.is_dir():
+            files = sorted(path for path in source.rglob("*") if path.is_file())
+        elif source.is_file():
+            files = [source]
+        else:
+            raise ImpastoError(f"no such content folder: {source}")
+        for file in files:
+            name = file.relative_to(source).as_posix() if source.is_dir() else file.name
+            if file.suffix.lower() == ".tar":
+                yield from self._list_shard(file, name)
+            elif file.suffix.lower() in SUFFIXES:
+                yield Entry(file, name)
+
+    def _list_shard(self, file: Path, name: str) -> Iterator[Entry]:
+        try:
+            with tarfile.open(file, "r:") as shard:
+                for member in shard:
+                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                        yield Entry(file, f"{name}/{member.name}", member.offset_data, member.size)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            self.skipped[name] = f"shard {name} is damaged: {error}"
+
+    def load(self, index: int, short_side: int) -> Picture | None:
+        """A photograph with at least `short_side` px, or None where there is no usable one (see `skipped`)."""
+        entry = self.entries[index]
+        if entry.name in self.skipped:
+            return None
+        try:
+            picture = images.load(entry.read(), "photograph", short_side)
+            if min(picture.size) >= SMALLEST:
+                return picture
+            reason = f"smaller than {SMALLEST} px"
+        except (ImpastoError, OSError) as error:
+            reason = str(error).removeprefix("the photograph is ")
+        self.skipped[entry.name] = reason
+        return None
+
+
+class Crops:
+    """Square crops of photographs: the crop at a position of the endless sequence depends on nothing but the seed.
+
+    Args:
+        photographs: where from.
+        seed: of the order, the crops and the choice of what is held out.
+        zoom: see `presets.TrainingPreset`.
+        held_out: so many photographs (a fifth of all at most, one at least) are for validation only.
+
+    Raises:
+        ImpastoError: there is no usable photograph.
+    """
+
+    def __init__(self, photographs: Photographs, seed: int, zoom: float, held_out: int) -> None:
+        self.photographs, self.seed, self.zoom = photographs, seed, zoom
+        shuffled = self._shuffle(0, len(photographs))
+        held: list[int] = []
+        for index in shuffled:
+            if len(held) == max(1, min(held_out, len(photographs) // 5)):
+                break
+            if photographs.load(int(index), SMALLEST) is not None:
+                held.append(int(index))
+        if not held:
+            raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
+        self.held_out = held
+        # A single photograph has to serve for both.
+        self._pool = np.setdiff1d(np.arange(len(photographs)), held) if len(photographs) > 1 else np.array(held)
+        self._epoch, self._order = -1, self._pool
+
+    def at(self, position: int, side: int) -> NDArray[np.uint8]:
+        """(side, side, 3) uint8."""
+        picture = self._usable(position, round(side * self.zoom))
+        random = np.random.default_rng((self.seed, 2, position))
+        zoom, left, top = random.uniform(1, self.zoom), random.random(), random.random()
+        crop = _crop(picture, side, zoom, left, top)
+        return crop[:, ::-1] if random.random() < 0.5 else crop
+
+    def validation(self, side: int) -> NDArray[np.uint8]:
+        """(N, side, side, 3): the middles of the photographs held out, one scale each."""
+        pictures = [self.photographs.load(index, side) for index in self.held_out]
+        return np.stack([_crop(picture, side, 1.0, 0.5, 0.5) for picture in pictures if picture is not None])
+
+    def samples(self, count: int, long_side: int) -> list[Picture]:
+        """Some of the photographs held out, whole."""
+        pictures = [self.photographs.load(index, long_side) for index in self.held_out[:count]]
+        return [picture.resized(images.fit(picture.size, long_side)) for picture in pictures if picture is not None]
+
+    def _usable(self, position: int, short_side: int) -> Picture:
+        """The photograph at a position of the shuffled epochs, or the next usable one."""
+        for offset in range(len(self._pool)):
+            epoch, place = divmod(position + offset, len(self._pool))
+            if epoch != self._epoch:
+                self._epoch, self._order = epoch, self._pool[self._shuffle(1 + epoch, len(self._pool))]
+            picture = self.photographs.load(int(self._order[place]), short_side)
+            if picture is not None:
+                return picture
+        raise ImpastoError("none of the photographs can be read any more")
+
+    def _shuffle(self, epoch: int, count: int) -> NDArray[np.intp]:
+        return np.random.default_rng((self.seed, 1, epoch)).permutation(count)
+
+
+def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> NDArray[np.uint8]:
+    """The square of a photograph scaled so that its short side is `zoom` times `side`.
+
+    left, top: in [0, 1], where. A photograph is enlarged no further than the crop needs.
+    """
+    image = picture.to_pil().convert("RGB")
+    width, height = image.size
+    window = min(width, height) / max(1.0, min(zoom, min(width, height) / side))
+    x, y = left * (width - window), top * (height - window)
+    box = (x, y, x + window, y + window)
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box, reducing_gap=2.0))
+
+
+def _examples(skipped: dict[str, str]) -> str:
+    name, reason = next(iter(skipped.items()), ("", "none was found"))
+    return f"{name} is {reason}" if name else reason
+
+
+def pack(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    short_side: int = SHARD_SIDE,
+    quality: int = SHARD_QUALITY,
+    progress: Callable[[int, int], object] | None = None,
+) -> Photographs:
+    """Write photographs, scaled down once, into tar shards of a thousand (the WebDataset convention).
+
+    Args:
+        sources: as for `Photographs`.
+        folder: is made; must be empty or missing.
+        short_side: in px, of what is written; smaller photographs stay as they are.
+        quality: of the JPEG files, 1 … 100.
+        progress: called with the number of photographs done and of all.
+
+    Returns:
+        The photographs read; `skipped` names those that were left out.
+
+    Raises:
+        ImpastoError: no photographs, or the folder is not empty or cannot be written.
+    """
+    check_integer("size", short_side, SMALLEST, 10_000)
+    check_integer("quality", quality, 1, 100)
+    photographs = Photographs(sources)
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ImpastoError(f"{target} is not an empty folder")
+    shard: tarfile.TarFile | None = None
+    written = 0
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for index in range(len(photographs)):
+            picture = photographs.load(index, short_side)
+            if picture is not None:
+                if shard is None or written % SHARD_LENGTH == 0:
+                    _finish(shard)
+                    shard = tarfile.open(target / f"{written // SHARD_LENGTH:06}.tar.part", "w")  # noqa: SIM115
+                scale = min(1.0, short_side / min(picture.size))
+                size = (round(picture.size[0] * scale), round(picture.size[1] * scale))
+                member = tarfile.TarInfo(f"{written:08}.jpg")
+                data = images.encode(replace(picture.resized(size), alpha=None), "JPEG", quality)
+                member.size = len(data)
+                shard.addfile(member, io.BytesIO(data))
+                written += 1
+            if progress is not None:
+                progress(index + 1, len(photographs))
+        _finish(shard)
+    except OSError as error:
+        raise ImpastoError(f"cannot write {target}: {error.strerror or error}") from error
+    if not written:
+        raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
+    return photographs
+
+
+def _finish(shard: tarfile.TarFile | None) -> None:
+    """Close a shard and give it its name: an interrupted run leaves no shard that looks whole."""
+    if shard is not None:
+        shard.close()
+        part = Path(str(shard.name))
+        part.replace(part.with_suffix(""))

@@ -1,0 +1,97 @@
+"""Recipes of training, as data. Each names its source; nothing else in the code knows a preset's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import unknown
+from ..networks import DEFAULT_NETWORK
+
+
+def _style_layers() -> dict[str, float]:
+    return {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.1}
+
+
+@dataclass(frozen=True)
+class TrainingPreset:
+    """A recipe. The defaults are those of `default`.
+
+    Attributes:
+        source: where it comes from, in one line.
+        network: a name in `networks.NETWORKS`.
+        loss_network, pooling, padding: see `loss_network.LossNetwork` and `weights.LOSS_NETWORKS`.
+        content_layers, style_layers: layer → weight.
+        content_loss, style_loss: names in `losses.CONTENT_FORMS` and `losses.STYLE_FORMS`.
+        content_weight, style_weight, tv_weight: of the three terms of the perceptual loss.
+        iterations: batches.
+        batch_size: photographs in a batch.
+        crops: (share of the training, side in px of the square crops), small to large.
+        zoom: the photograph's short side is scaled to 1 … this many times the crop before it is cropped.
+        painting_size: √(width · height) in px at which the painting is looked at: it sets the strokes' size in px.
+        learning_rate, betas: Adam's.
+        schedule: "cosine" (a short rise, then a fall to zero) or "constant".
+        averaging: decay of the exponential average over weights that is the result; 0 takes the last ones.
+        weakened: share of the photographs that are trained at a random strength instead of 1, where the network is
+            adjustable.
+    """
+
+    source: str
+    network: str = DEFAULT_NETWORK
+    loss_network: str = "vgg19"
+    pooling: str = "average"
+    padding: str = "replicate"
+    content_layers: Mapping[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
+    style_layers: Mapping[str, float] = field(default_factory=_style_layers)
+    content_loss: str = "relative"
+    style_loss: str = "wasserstein-principal"
+    content_weight: float = 0.09
+    style_weight: float = 1.0
+    tv_weight: float = 0.5
+    iterations: int = 12_000
+    batch_size: int = 4
+    crops: tuple[tuple[float, int], ...] = ((0.5, 128), (0.3, 192), (0.2, 256))
+    zoom: float = 2.0
+    painting_size: int = 400
+    learning_rate: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    schedule: str = "cosine"
+    averaging: float = 0.998
+    weakened: float = 0.25
+
+
+TRAINING_PRESETS: dict[str, TrainingPreset] = {
+    "default": TrainingPreset(source="Impasto's own: the iterative method's losses, growing crops, falling rate"),
+    "johnson2016": TrainingPreset(
+        source="Johnson, Alahi, Fei-Fei 2016, 'Perceptual Losses for Real-Time Style Transfer' (arXiv:1603.08155)",
+        network="johnson2016",
+        loss_network="vgg16",
+        pooling="max",
+        padding="zeros",
+        content_layers={"relu3_3": 1.0},
+        style_layers={"relu1_2": 1.0, "relu2_2": 1.0, "relu3_3": 1.0, "relu4_3": 1.0},
+        content_loss="johnson",
+        style_loss="gram-mse",  # as the authors' code has it, whose weights 1 and 5 these are
+        content_weight=1.0,
+        style_weight=5.0,
+        # The authors' code takes 1e-6 / 2 times the sum of squared differences over pixels in 0 … 255; `losses` takes
+        # the mean over pixels in [0, 1].
+        tv_weight=1e-6 / 2 * 3 * 256**2 * 255**2,
+        iterations=40_000,
+        crops=((1.0, 256),),
+        zoom=1.0,
+        painting_size=256,
+        learning_rate=1e-3,
+        betas=(0.9, 0.999),
+        schedule="constant",
+        averaging=0.0,
+        weakened=0.0,
+    ),
+}
+
+
+def get_training_preset(name: str) -> TrainingPreset:
+    """A preset by name."""
+    if name not in TRAINING_PRESETS:
+        raise unknown("preset", name, TRAINING_PRESETS)
+    return TRAINING_PRESETS[name]

@@ -1,0 +1,334 @@
+"""The training loop of the fast method (Johnson, Alahi, Fei-Fei 2016)."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import images
+from ..compute import Compute
+from ..errors import ImpastoError
+from ..images import Picture
+from ..networks import ImageTransformationNetwork
+from ..objective import Losses
+from .distributed import Processes
+from .perceptual import BatchLosses, PerceptualLoss
+from .photographs import Crops
+from .presets import TrainingPreset
+from .run import RunFolder
+from .schedule import crop_side, learning_rate
+
+CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
+REPORT_SECONDS = 10.0  # between rows of metrics
+VALIDATION_SIDE = 256
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """What a callback learns after each batch.
+
+    iteration: 1 … iterations (estimated, for a training by the minute). progress: in [0, 1]. crop: px. losses: of this
+    batch. validation: the latest total loss on the photographs held out, or None. images_per_second: lately. seconds:
+    of training, earlier parts of a resumed run counted. remaining: estimated seconds. images_seen: photographs so far.
+    """
+
+    iteration: int
+    iterations: int
+    progress: float
+    crop: int
+    losses: Losses
+    validation: float | None
+    images_per_second: float
+    seconds: float
+    remaining: float
+    images_seen: int
+
+
+TrainingCallback = Callable[[TrainingStep], object]
+
+
+class Trainer:
+    """Trains one network for one painting; all of its state can be saved and restored.
+
+    Args:
+        network: with its first weights.
+        loss: the perceptual loss.
+        crops: where photographs come from.
+        preset: the recipe. minutes: its length, where not given by the preset's iterations.
+        samples: photographs that are painted at each check.
+        processes: this process and those beside it.
+    """
+
+    def __init__(
+        self,
+        network: ImageTransformationNetwork,
+        loss: PerceptualLoss,
+        crops: Crops,
+        preset: TrainingPreset,
+        minutes: float | None,
+        folder: RunFolder,
+        compute: Compute,
+        samples: Sequence[Picture],
+        processes: Processes,
+        checkpoint_minutes: float,
+    ) -> None:
+        self.preset, self.minutes, self.folder, self.compute = preset, minutes, folder, compute
+        self.loss, self.crops, self.samples, self.processes = loss, crops, samples, processes
+        self.checkpoint_minutes = checkpoint_minutes
+        self.network = network.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimizer = torch.optim.Adam(self.network.parameters(), preset.learning_rate, preset.betas)
+        self.batch_size = processes.share(preset.batch_size)
+        self.iteration, self.seconds, self.best = 0, 0.0, math.inf
+        self.validation: Losses | None = None
+        self.checked = 0  # checks done
+        self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
+
+    @property
+    def images_seen(self) -> int:
+        """Photographs, repetitions counted, in all processes together."""
+        return self.iteration * self.preset.batch_size
+
+    # --- state ---
+
+    def state(self) -> dict[str, Any]:
+        """All that a later process needs to go on exactly here."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "best": self.best,
+            "checked": self.checked,
+            "validation": None if self.validation is None else vars(self.validation),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.iteration, self.seconds, self.checked = state["iteration"], state["seconds"], state["checked"]
+            self.best = state["best"]
+            self.validation = None if state["validation"] is None else Losses(**state["validation"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ImpastoError(f"the checkpoint does not fit this run: {str(error).splitlines()[0]}") from None
+
+    # --- the loop ---
+
+    def run(
+        self, callback: TrainingCallback | None, note: Callable[[str], object], stop: Callable[[], bool]
+    ) -> str | None:
+        """Train to the end.
+
+        Returns:
+            None, or why it ended early: "interrupted" (`stop` said so) or "stopped by request" (the callback did).
+
+        Raises:
+            ImpastoError: the loss is no longer finite; the last checkpoint stays.
+        """
+        began = time.perf_counter() - self.seconds
+        saved, reported, recent = time.perf_counter(), 0.0, _Speed()
+        if self.iteration == 0:
+            self._check(note)
+        with ThreadPoolExecutor(1, "photographs") as reader:
+            upcoming = self._request(reader, self.iteration)
+            while True:
+                self.seconds = self.processes.agree(time.perf_counter() - began)
+                progress = self._progress()
+                if progress >= 1:
+                    break
+                batch, upcoming = upcoming.result(), self._request(reader, self.iteration + 1)
+                losses = self._step(batch, progress)
+                self.iteration += 1
+                recent.add(self.preset.batch_size)
+                step = self._describe(batch.shape[-1], losses, recent.per_second)
+                check = int(self._progress() * CHECKS) > self.checked
+                if check:
+                    self.checked = int(self._progress() * CHECKS)
+                    self._check(note)
+                if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
+                    reported = self.seconds
+                    self._report(step, check)
+                ended = "interrupted" if self.processes.agree(stop()) else None
+                if self.processes.agree(callback is not None and callback(step) is False):
+                    ended = "stopped by request"
+                if check or ended or time.perf_counter() - saved >= 60 * self.checkpoint_minutes:
+                    self.seconds = time.perf_counter() - began
+                    saved = self._save(saved, note)
+                if ended:
+                    upcoming.cancel()
+                    return ended
+        return None
+
+    def _progress(self) -> float:
+        if self.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.minutes))
+        return min(1.0, self.iteration / self.preset.iterations)
+
+    def _request(self, reader: ThreadPoolExecutor, iteration: int) -> Future[NDArray[np.uint8]]:
+        """Have the batch of an iteration read while the one before it is trained on."""
+        progress = self._progress() if self.minutes is not None else iteration / self.preset.iterations
+        side = crop_side(self.preset, progress)
+        first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
+        return reader.submit(self._read, first, side)
+
+    def _read(self, first: int, side: int) -> NDArray[np.uint8]:
+        crops = [self.crops.at(first + index, side) for index in range(self.batch_size)]
+        return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+
+    def _step(self, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
+        photos = self._tensor(batch)
+        strength = self._strengths()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.preset, progress)
+        content = self.loss.content_features(photos)
+        losses = self.loss(self._paint(self._wrapped, photos, strength), content, strength**3)
+        if not torch.isfinite(losses.total):
+            raise ImpastoError(
+                f"the loss is not a finite number any more (iteration {self.iteration + 1}): "
+                f"lower the weights or the learning rate; {self.folder.path} keeps the last checkpoint"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._update_average()
+        return losses
+
+    @property
+    def _wrapped(self) -> torch.nn.Module:
+        if not hasattr(self, "_parallel"):
+            self.network.train()
+            self._parallel = self.processes.wrap(self.network)
+        return self._parallel
+
+    def _paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
+        mixed = self.compute.dtype != torch.float32
+        with torch.autocast(self.compute.device.type, self.compute.dtype, enabled=mixed):
+            painted: Tensor = network(photos, strength)
+        return painted.float()
+
+    def _tensor(self, batch: NDArray[np.uint8]) -> Tensor:
+        tensor = torch.from_numpy(batch).to(self.compute.device).float() / 255
+        return tensor.contiguous(memory_format=torch.channels_last)
+
+    def _strengths(self) -> Tensor:
+        """Most photographs at full strength, some at a random one, chosen by the seed and the iteration alone."""
+        strength = torch.ones(self.preset.batch_size)
+        if self.network.adjustable and self.preset.weakened:
+            random = np.random.default_rng((self.crops.seed, 3, self.iteration))
+            weak = torch.from_numpy(random.random(self.preset.batch_size) < self.preset.weakened)
+            strength[weak] = torch.from_numpy(random.random(self.preset.batch_size)).float()[weak]
+        first = self.processes.rank * self.batch_size
+        return strength[first : first + self.batch_size].to(self.compute.device)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Exponential average over weights; early on over fewer, so that the first ones are soon forgotten."""
+        decay = min(self.preset.averaging, (1 + self.iteration) / (10 + self.iteration))
+        current = self.network.state_dict()
+        for name, value in self.average.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(current[name], 1 - decay)
+            else:
+                value.copy_(current[name])
+
+    # --- looking at it ---
+
+    @torch.no_grad()
+    def _check(self, note: Callable[[str], object]) -> None:
+        """Validation loss and samples of the averaged weights; the best are kept."""
+        if not self.processes.first:
+            return
+        if self._held_out is None:
+            photos = self._tensor(np.ascontiguousarray(self.crops.validation(VALIDATION_SIDE).transpose(0, 3, 1, 2)))
+            parts = [self.loss.content_features(photo) for photo in torch.split(photos, 1)]
+            self._held_out = photos, {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
+        photos, content = self._held_out
+        found = []
+        for index, photo in enumerate(torch.split(photos, 1)):
+            painted = self._paint(self.average, photo, photo.new_ones(1))
+            found.append(self.loss(painted, {layer: f[index : index + 1] for layer, f in content.items()}))
+        self.validation = _mean_losses(found)
+        try:
+            if self.validation.total < self.best:
+                self.best = self.validation.total
+                state = {"average": self.average.state_dict(), "iteration": self.iteration}
+                self.folder.save(self.folder.best, state | {"validation": vars(self.validation)})
+            if self.iteration == 0:
+                self.folder.save_strip(0, self.samples)
+            else:
+                self.folder.save_strip(self.iteration, [self.paint(sample) for sample in self.samples])
+        except ImpastoError as error:  # a full disk must not cost the training
+            note(str(error))
+
+    @torch.no_grad()
+    def paint(self, photo: Picture) -> Picture:
+        """A photograph as the averaged weights paint it."""
+        tensor = images.to_tensor(photo.pixels, self.compute.device)
+        painted = self._paint(self.average, tensor, tensor.new_ones(1))
+        return Picture(images.from_tensor(painted.clamp(0, 1)))
+
+    def _describe(self, crop: int, losses: BatchLosses, speed: float) -> TrainingStep:
+        progress = self._progress()
+        total = round(self.iteration / progress) if progress else self.preset.iterations
+        remaining = 60 * self.minutes - self.seconds if self.minutes else self.seconds * (1 / progress - 1)
+        values = Losses(*(value.item() for value in losses))
+        return TrainingStep(
+            self.iteration, total, progress, crop, values, None if self.validation is None else self.validation.total,
+            speed, self.seconds, max(0.0, remaining), self.images_seen,
+        )  # fmt: skip
+
+    def _report(self, step: TrainingStep, checked: bool) -> None:
+        if not self.processes.first:
+            return
+        rate = self.optimizer.param_groups[0]["lr"]
+        validation = f"{step.validation:.6g}" if checked and step.validation is not None else ""
+        losses = {name: f"{value:.6g}" for name, value in vars(step.losses).items()}
+        self.folder.report(
+            {"iteration": step.iteration, "images": step.images_seen, "seconds": f"{step.seconds:.1f}",
+             "crop": step.crop, "learning_rate": f"{rate:.6g}", **losses, "validation": validation}
+        )  # fmt: skip
+
+    def _save(self, saved: float, note: Callable[[str], object]) -> float:
+        """Write the latest checkpoint. Returns when the last one was written."""
+        if not self.processes.first:
+            return time.perf_counter()
+        try:
+            self.folder.save(self.folder.latest, self.state())
+        except ImpastoError as error:
+            lost = (time.perf_counter() - saved) / 60
+            note(f"{error}; the training goes on, but {lost:.0f} minutes would be lost if it ended now")
+            return saved
+        return time.perf_counter()
+
+
+class _Speed:
+    """Images a second over the last batches."""
+
+    def __init__(self) -> None:
+        self._times: list[tuple[float, int]] = []
+
+    def add(self, count: int) -> None:
+        self._times = [*self._times[-20:], (time.perf_counter(), count)]
+
+    @property
+    def per_second(self) -> float:
+        (first, _), (last, _) = self._times[0], self._times[-1]
+        return sum(count for _, count in self._times[1:]) / max(1e-9, last - first) if last > first else 0.0
+
+
+def _mean_losses(found: Sequence[BatchLosses]) -> Losses:
+    return Losses(*(float(torch.stack(values).mean()) for values in zip(*found, strict=True)))
