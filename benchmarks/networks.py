@@ -130,14 +130,14 @@ def main() -> None:
                     call()
                     if round_:
                         seconds.setdefault((name, side, runtime), []).append(time.perf_counter() - start)
-    runtimes = list(dict.fromkeys(runtime for _, _, runtime in seconds))
-    heads = [f"{runtime} {side}² ms" for runtime in runtimes for side in SIZES]
+    names = list(dict.fromkeys(runtime for _, _, runtime in seconds))
+    heads = [f"{runtime} {side}² ms" for runtime in names for side in SIZES]
     print(f"| network | parameters | GMAC 512² | {' | '.join(heads)} | validation loss |")
     print("|---" * (len(heads) + 4) + "|")
     for name, file in files.items():
         network = create_network(name)
         size = sum(parameter.numel() for parameter in network.parameters())
-        times = [f"{median(seconds[name, side, runtime]) * 1e3:.0f}" for runtime in runtimes for side in SIZES]
+        times = [f"{median(seconds[name, side, runtime]) * 1e3:.0f}" for runtime in names for side in SIZES]
         print(
             f"| {name} | {size / 1e3:.0f}k | {multiply_adds(network, 512) / 1e9:.1f} | {' | '.join(times)} "
             f"| {read_about(file).validation_loss:.4f} |"

@@ -77,7 +77,7 @@ _LARGE = ((724, 14), (1024, 10), (1448, 8), (2048, 6), (2896, 5), (4096, 4), (57
 PRESETS: dict[str, Preset] = {
     "default": Preset(
         source="Impasto's own: Wasserstein-2 style loss, coarse to fine",
-        scales=((181, 30), (256, 28), (362, 18), (512, 20), *_LARGE),
+        scales=((181, 32), (256, 28), (362, 16), (512, 16), *_LARGE),
     ),
     "fast": Preset(
         source="Impasto's own: a good preview in seconds",

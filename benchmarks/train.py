@@ -1,0 +1,157 @@
+"""Training measured: reading photographs, and the loss against time of `default`, `johnson2016` and a warm start.
+
+    pip install '.[train]'
+    python benchmarks/train.py DATA --weights DATA/vgg16-caffe.safetensors --minutes 20 [--from MODEL]
+
+DATA holds `content/`, `large/` (photographs) and `style/` (paintings). Each training is a process of its own, given
+the same minutes on the same painting; whenever it writes a checkpoint, its averaged weights are kept, and afterwards all
+are judged by one validation loss: the `default` preset's, on the photographs that all of them hold out. Reported: images
+per second from folders and from shards; of each training, photographs seen, images per second, peak memory, last loss;
+and OUTPUT/train.png, loss against time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from impasto import images, pack
+from impasto.loss_network import LossNetwork
+from impasto.networks import create_network
+from impasto.objective import Terms
+from impasto.style_model import read_about
+from impasto.training import TRAINING_PRESETS
+from impasto.training.perceptual import PerceptualLoss
+from impasto.training.photographs import Crops, Photographs
+from impasto.weights import load_weights
+
+HELD_OUT, SIDE, SEED = 16, 256, 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """One curve of the plot."""
+
+    label: str
+    options: list[str]
+
+
+def reading(folder: Path, shards: Path, side: int, count: int) -> tuple[float, float]:
+    """Crops a second from a folder and from shards made of it."""
+    if not shards.exists():
+        pack(folder, shards)
+    found = []
+    for source in (folder, shards):
+        crops = Crops(Photographs(source), SEED, 2.0, 1)
+        start = time.perf_counter()
+        for position in range(count):
+            crops.at(position, side)
+        found.append(count / (time.perf_counter() - start))
+    return found[0], found[1]
+
+
+def run(command: list[str], folder: Path, kept: Path) -> float:
+    """Train in a process of its own, keeping a copy of each checkpoint. Returns its peak memory in GB."""
+    kept.mkdir(parents=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    latest, seen = folder / "latest.pt", 0.0
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if latest.exists() and latest.stat().st_mtime != seen:
+            seen = latest.stat().st_mtime
+            shutil.copy(latest, kept / f"{time.time():.0f}.pt")
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                sys.exit(f"{' '.join(command)} failed with {process.returncode}")
+            return usage.ru_maxrss * 1024 / 1e9
+        time.sleep(1)
+
+
+def judge(data: Path, painting: Path) -> tuple[PerceptualLoss, torch.Tensor]:
+    """The loss that all trainings are judged by, and its photographs."""
+    recipe = TRAINING_PRESETS["default"]
+    network = LossNetwork(load_weights(recipe.loss_network), recipe.pooling, recipe.padding)
+    terms = Terms(
+        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
+        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
+    )  # fmt: skip
+    picture = images.load(painting)
+    scale = recipe.painting_size / (picture.size[0] * picture.size[1]) ** 0.5
+    resized = picture.resized((round(picture.size[0] * scale), round(picture.size[1] * scale)))
+    crops = Crops(Photographs(data / "content"), SEED, recipe.zoom, HELD_OUT).validation(SIDE)
+    photos = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).float() / 255
+    return PerceptualLoss(network, terms, images.to_tensor(resized.pixels)), photos
+
+
+@torch.no_grad()
+def curve(kept: Path, network: str, loss: PerceptualLoss, photos: torch.Tensor) -> list[tuple[float, float]]:
+    """(minutes, loss) of each checkpoint."""
+    points = []
+    for file in sorted(kept.glob("*.pt")):
+        state = torch.load(file, weights_only=True)
+        painter = create_network(network).eval()
+        painter.load_state_dict(state["average"])
+        totals = [loss(painter(photo), loss.content_features(photo)).total.item() for photo in torch.split(photos, 1)]
+        points.append((state["seconds"] / 60, float(np.mean(totals))))
+    return points
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--weights", required=True, help="VGG-16 of the preset johnson2016")
+    parser.add_argument("--painting", default="munch-scream")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--from", dest="start", type=Path, help="style model of another painting, for the warm start")
+    parser.add_argument("--output", type=Path, default=Path("runs/train"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for name, count in (("content", 400), ("large", 24)):
+        folder, shards = reading(arguments.data / name, arguments.output / f"shards-{name}", 128, count)
+        print(f"reading {name}/: {folder:.0f} crops/s from the folder, {shards:.0f} from shards", flush=True)
+    trainings = [
+        Training("default", ["--from", "scratch"]),
+        Training("johnson2016", ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),
+    ]
+    if arguments.start:
+        trainings.append(Training(f"default, from {arguments.start.stem}", ["--from", str(arguments.start)]))
+    painting = arguments.data / "style" / f"{arguments.painting}.jpg"
+    loss, photos = judge(arguments.data, painting)
+    axes = (figure := Figure(figsize=(8, 4.5), dpi=110, layout="constrained")).subplots()
+    print("| training | photographs | images/s | peak GB | validation loss |")
+    print("|---|---|---|---|---|")
+    for training in trainings:
+        stem = training.label.replace(", from ", "-from-")
+        model, folder, kept = (arguments.output / f"{stem}{end}" for end in (".onnx", "", "-kept"))
+        peak = run(
+            [sys.executable, "-m", "impasto", "train", str(painting), "--content", str(arguments.data / "content"),
+             "-o", str(model), "--run", str(folder), "--minutes", str(arguments.minutes), "--seed", str(SEED),
+             "--checkpoint-minutes", str(arguments.minutes / 20), "--quiet", *training.options],
+            folder, kept,
+        )  # fmt: skip
+        about = read_about(model)
+        points = curve(kept, about.network, loss, photos)
+        with (folder / "metrics.csv").open(newline="") as file:
+            last = list(csv.DictReader(file))[-1]
+        rate = float(last["images"]) / float(last["seconds"])
+        print(f"| {training.label} | {last['images']} | {rate:.1f} | {peak:.2f} | {points[-1][1]:.4f} |", flush=True)
+        axes.plot(*zip(*points, strict=True), "o-", ms=3, label=training.label)
+    axes.set(xlabel="minutes", ylabel="validation loss of the default preset", yscale="log")
+    axes.legend()
+    figure.savefig(arguments.output / "train.png")
+
+
+if __name__ == "__main__":
+    main()
