@@ -4,10 +4,10 @@
     python benchmarks/train.py DATA --weights DATA/vgg16-caffe.safetensors --minutes 20 [--from MODEL]
 
 DATA holds `content/`, `large/` (photographs) and `style/` (paintings). Each training is a process of its own, given
-the same minutes on the same painting; whenever it writes a checkpoint, its averaged weights are kept, and afterwards all
-are judged by one validation loss: the `default` preset's, on the photographs that all of them hold out. Reported: images
-per second from folders and from shards; of each training, photographs seen, images per second, peak memory, last loss;
-and OUTPUT/train.png, loss against time.
+the same minutes on the same painting; whenever it writes a checkpoint, its averaged weights are kept, and afterwards
+all are judged by one validation loss: the `default` preset's, on the photographs that all of them hold out. Reported:
+images per second from folders and from shards; of each training, photographs seen, images per second, peak memory, last
+loss; and OUTPUT/train.png, loss against time.
 """
 
 from __future__ import annotations
