@@ -24,7 +24,7 @@ from ..networks import ImageTransformationNetwork, create_network
 from ..objective import Losses, Terms
 from ..style_model import About
 from ..weights import load_weights
-from .distributed import join, leave, local_device
+from .distributed import Processes, join, leave, local_device
 from .perceptual import PerceptualLoss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset, get_training_preset
@@ -195,6 +195,7 @@ def train(
             if state is None:
                 folder.create(settings)
             folder.start_metrics(trainer.iteration)
+            tell(_describe(settings, photographs, processes, folder))
         with _signals() as stop:
             stopped = trainer.run(callback if processes.first else None, tell, stop)
         if not processes.first:
@@ -350,6 +351,13 @@ def _result(
         output, about, folder.path, trainer.iteration, trainer.images_seen, trainer.seconds, trainer.validation,
         dict(photographs.skipped), stopped,
     )  # fmt: skip
+
+
+def _describe(settings: Settings, photographs: Photographs, processes: Processes, folder: RunFolder) -> str:
+    start = f"from {Path(settings.warm_start).stem}" if settings.warm_start else "from scratch"
+    beside = f", {processes.count} processes" if processes.count > 1 else ""
+    network = f"network {settings.preset.network} {start}, {settings.precision}{beside}"
+    return f"{len(photographs)} photographs; {network}; checkpoints and samples in {folder.path}"
 
 
 def _describe_skipped(photographs: Photographs) -> Iterator[str]:

@@ -12,6 +12,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ class Crops:
         self.held_out = held
         # A single photograph has to serve for both.
         self._pool = np.setdiff1d(np.arange(len(photographs)), held) if len(photographs) > 1 else np.array(held)
-        self._epoch, self._order = -1, self._pool
+        self._order = lru_cache(maxsize=2)(lambda epoch: self._pool[self._shuffle(1 + epoch, len(self._pool))])
 
     def at(self, position: int, side: int) -> NDArray[np.uint8]:
         """(side, side, 3) uint8."""
@@ -167,9 +168,7 @@ class Crops:
         """The photograph at a position of the shuffled epochs, or the next usable one."""
         for offset in range(len(self._pool)):
             epoch, place = divmod(position + offset, len(self._pool))
-            if epoch != self._epoch:
-                self._epoch, self._order = epoch, self._pool[self._shuffle(1 + epoch, len(self._pool))]
-            picture = self.photographs.load(int(self._order[place]), short_side)
+            picture = self.photographs.load(int(self._order(epoch)[place]), short_side)
             if picture is not None:
                 return picture
         raise ImpastoError("none of the photographs can be read any more")

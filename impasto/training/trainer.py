@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -143,14 +144,14 @@ class Trainer:
         saved, reported, recent = time.perf_counter(), 0.0, _Speed()
         if self.iteration == 0:
             self._check(note)
-        with ThreadPoolExecutor(1, "photographs") as reader:
+        with ThreadPoolExecutor(max(1, min(8, (os.cpu_count() or 1) // 2)), "photographs") as reader:
             upcoming = self._request(reader, self.iteration)
             while True:
                 self.seconds = self.processes.agree(time.perf_counter() - began)
                 progress = self._progress()
                 if progress >= 1:
                     break
-                batch, upcoming = upcoming.result(), self._request(reader, self.iteration + 1)
+                batch, upcoming = _stack(upcoming), self._request(reader, self.iteration + 1)
                 losses = self._step(batch, progress)
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
@@ -161,7 +162,7 @@ class Trainer:
                     self._check(note)
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
                     reported = self.seconds
-                    self._report(step, check)
+                    self._report(step, check, note)
                 ended = "interrupted" if self.processes.agree(stop()) else None
                 if self.processes.agree(callback is not None and callback(step) is False):
                     ended = "stopped by request"
@@ -169,8 +170,12 @@ class Trainer:
                     self.seconds = time.perf_counter() - began
                     saved = self._save(saved, note)
                 if ended:
-                    upcoming.cancel()
+                    reader.shutdown(wait=False, cancel_futures=True)
                     return ended
+        if self.checked < CHECKS:  # the clock ran out between two of them
+            self.checked = CHECKS
+            self._check(note)
+            self._save(saved, note)
         return None
 
     def _progress(self) -> float:
@@ -178,16 +183,12 @@ class Trainer:
             return min(1.0, self.seconds / (60 * self.minutes))
         return min(1.0, self.iteration / self.preset.iterations)
 
-    def _request(self, reader: ThreadPoolExecutor, iteration: int) -> Future[NDArray[np.uint8]]:
+    def _request(self, reader: ThreadPoolExecutor, iteration: int) -> list[Future[NDArray[np.uint8]]]:
         """Have the batch of an iteration read while the one before it is trained on."""
         progress = self._progress() if self.minutes is not None else iteration / self.preset.iterations
         side = crop_side(self.preset, progress)
         first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
-        return reader.submit(self._read, first, side)
-
-    def _read(self, first: int, side: int) -> NDArray[np.uint8]:
-        crops = [self.crops.at(first + index, side) for index in range(self.batch_size)]
-        return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+        return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
     def _step(self, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
         photos = self._tensor(batch)
@@ -291,16 +292,19 @@ class Trainer:
             speed, self.seconds, max(0.0, remaining), self.images_seen,
         )  # fmt: skip
 
-    def _report(self, step: TrainingStep, checked: bool) -> None:
+    def _report(self, step: TrainingStep, checked: bool, note: Callable[[str], object]) -> None:
         if not self.processes.first:
             return
         rate = self.optimizer.param_groups[0]["lr"]
         validation = f"{step.validation:.6g}" if checked and step.validation is not None else ""
         losses = {name: f"{value:.6g}" for name, value in vars(step.losses).items()}
-        self.folder.report(
-            {"iteration": step.iteration, "images": step.images_seen, "seconds": f"{step.seconds:.1f}",
-             "crop": step.crop, "learning_rate": f"{rate:.6g}", **losses, "validation": validation}
-        )  # fmt: skip
+        try:
+            self.folder.report(
+                {"iteration": step.iteration, "images": step.images_seen, "seconds": f"{step.seconds:.1f}",
+                 "crop": step.crop, "learning_rate": f"{rate:.6g}", **losses, "validation": validation}
+            )  # fmt: skip
+        except ImpastoError as error:  # a full disk must not cost the training
+            note(str(error))
 
     def _save(self, saved: float, note: Callable[[str], object]) -> float:
         """Write the latest checkpoint. Returns when the last one was written."""
@@ -328,6 +332,11 @@ class _Speed:
     def per_second(self) -> float:
         (first, _), (last, _) = self._times[0], self._times[-1]
         return sum(count for _, count in self._times[1:]) / max(1e-9, last - first) if last > first else 0.0
+
+
+def _stack(crops: Sequence[Future[NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    """(B, 3, side, side) of crops that are being read."""
+    return np.ascontiguousarray(np.stack([crop.result() for crop in crops]).transpose(0, 3, 1, 2))
 
 
 def _mean_losses(found: Sequence[BatchLosses]) -> Losses:
