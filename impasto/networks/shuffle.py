@@ -1,7 +1,7 @@
-"""Impasto's own networks: no convolution at full resolution.
+"""Impasto's own networks: but for the last one, of three channels, no convolution at full resolution.
 
-pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → 3×3 → pixel-shuffle. A convolution
-at full resolution costs four times its like at half, and the picture does not look better for it (docs/networks.md).
+pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → 3×3 → pixel-shuffle → 3×3.
+A convolution at full resolution costs four times its like at half.
 """
 
 from __future__ import annotations
@@ -45,13 +45,16 @@ class ShuffleNetwork(ImageTransformationNetwork):
             raise unknown("normalization", normalization, NORMALIZATIONS)
         self.factor, self.down = factor, down
         self.multiple = factor * (2 if down else 1)
-        self.margin = 16  # what zero padding inside does to the picture has faded out by then
+        self.margin = 32  # zero padding inside leaves a pale border; at 16 px it could still be seen
         self.head = Conv(3 * factor**2, width, 5, normalization=normalization)
         self.enter = Conv(width, body, 3, 2 if down else 1, normalization)
         self.blocks = nn.ModuleList(Residual(body, normalization, separable) for _ in range(blocks))
         self.leave = Conv(body, width, 3, normalization=normalization)
         self.tail = nn.Conv2d(width, 3 * factor**2, 3, padding=1)
+        self.polish = nn.Conv2d(3, 3, 3, padding=1)  # at full resolution, over the seams between subpixels
         self._equal_subpixels()
+        nn.init.dirac_(self.polish.weight)
+        nn.init.zeros_(self.polish.bias)  # type: ignore[arg-type]
 
     def _equal_subpixels(self) -> None:
         """Start with the same filter for all subpixels of a color (ICNR: Aitken et al. 2017): no grid to unlearn."""
@@ -68,7 +71,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
             x = block(x, strength)
         if self.down:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = F.pixel_shuffle(self.tail(self.leave(x, strength)), self.factor).float()
+        x = self.polish(F.pixel_shuffle(self.tail(self.leave(x, strength)), self.factor)).float()
         m = self.margin
         painted, image = (torch.tanh(x) + 1)[..., m:, m:] / 2, padded[..., m:, m:]
         # Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths
