@@ -19,6 +19,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from onnxscript import optimizer
 
 from . import __version__, images, style_model
 from .errors import ImpastoError
@@ -80,14 +81,13 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
     """
     about, parameters = read_parameters(path)
     network = create_network(about.network)
-    try:
-        state = {
-            name: torch.from_numpy(np.array(parameters[name])).to(old.dtype)
-            for name, old in network.state_dict().items()
-        }
-        network.load_state_dict(state)
-    except (KeyError, RuntimeError) as error:
-        raise ImpastoError(f"style model {path} does not fit the network '{about.network}': {error}") from None
+    state = {}
+    for name, old in network.state_dict().items():
+        found = parameters.get(name)
+        if found is None or found.shape != tuple(old.shape) or found.dtype.kind not in "fiu":
+            raise ImpastoError(f"style model {path} does not fit the network '{about.network}': see its {name}")
+        state[name] = torch.from_numpy(np.array(found)).to(old.dtype)
+    network.load_state_dict(state)
     return network, about
 
 
@@ -100,9 +100,13 @@ def _graph(network: ImageTransformationNetwork) -> onnx.ModelProto:
     with _quiet_exporter():
         program = torch.onnx.export(
             network, inputs, dynamo=True, opset_version=OPSET, input_names=names, output_names=[OUTPUT],
-            dynamic_shapes=shapes, verbose=False,
+            dynamic_shapes=shapes, verbose=False, optimize=False,
         )  # fmt: skip
-    assert program is not None
+        assert program is not None
+        # The exporter's own optimizer would also merge batch normalization into kernels that keep their names: the
+        # network's parameters could no longer be told from the file.
+        optimizer.fold_constants(program.model)
+        optimizer.remove_unused_nodes(program.model)
     model: onnx.ModelProto = program.model_proto
     del model.graph.value_info[:], model.graph.metadata_props[:], model.metadata_props[:]
     for node in model.graph.node:
@@ -173,7 +177,7 @@ def _difference(model: onnx.ModelProto, network: ImageTransformationNetwork) -> 
         (found,) = session.run([OUTPUT], feeds)
         with torch.no_grad():
             wanted = network(torch.from_numpy(feeds[INPUT]), torch.from_numpy(strength)).numpy()
-        if found.shape != wanted.shape or not np.isfinite(found).all():
+        if found.shape != wanted.shape or not (np.isfinite(found).all() and np.isfinite(wanted).all()):
             return float("inf"), float("inf")
         difference = np.abs(found - wanted) * 255
         worst, mean = max(worst, float(difference.max())), max(mean, float(difference.mean()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
+
+# What files that somebody else wrote, or damaged, can make the readers below raise.
+_DAMAGED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -82,13 +85,17 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     model = _read(Path(path))
     about = _parse(model, Path(path))
     try:
-        initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        initializers = {
+            tensor.name: numpy_helper.to_array(tensor)
+            for tensor in model.graph.initializer
+            if tensor.data_location != tensor.EXTERNAL  # which would read other files
+        }
         kept = json.loads(_metadata(model).get(PARAMETERS, "{}"))
         parameters = {name: initializers[value] for name, value in kept.get("graph", {}).items()}
         for name, (kind, shape, data) in kept.get("values", {}).items():
             parameters[name] = np.frombuffer(base64.b64decode(data), np.dtype(kind)).reshape(shape)
-    except (KeyError, ValueError, TypeError) as error:
-        raise ImpastoError(f"style model {path} is damaged: {error}") from None
+    except _DAMAGED as error:
+        raise ImpastoError(f"style model {path} is damaged: {_line(error)}") from None
     return about, parameters
 
 
@@ -140,12 +147,23 @@ def _parse(model: onnx.ModelProto, path: Path) -> About:
         raise ImpastoError(f"{path} is no style model of Impasto: it has no metadata of ours")
     try:
         values = json.loads(text)
-        known = {field.name: values[field.name] for field in fields(About) if field.name in values}
         if int(values["format"]) > FORMAT:
-            raise ImpastoError(
-                f"style model {path} was written by a later version of Impasto ({values.get('version')}): upgrade"
-            )
-        about = About(**known)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({error})") from None
-    return replace(about)
+            version = " ".join(str(values.get("version")).split())
+            raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
+        return About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
+    except _DAMAGED as error:
+        raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({_line(error)})") from None
+
+
+def _typed(values: dict[str, Any], field: Field[Any]) -> Any:
+    """An entry of the metadata, if it is of the kind that its field wants."""
+    value = values[field.name]
+    kinds: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,)}
+    wanted = kinds.get(str(field.type), (int, float, type(None)))
+    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+        raise ValueError(f"{field.name} is {value!r}")
+    return value
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

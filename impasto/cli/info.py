@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from ..style_model import read_about
 
@@ -21,9 +19,7 @@ def command(file: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(about, ensure_ascii=False))
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in about.items():
         if value not in ("", None):
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-            table.add_row(name.replace("_", " "), shown)
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+            click.echo(f"{name.replace('_', ' '):<16}{' '.join(shown.split())}")

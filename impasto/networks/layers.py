@@ -10,50 +10,52 @@ EPSILON = 1e-5
 
 
 class InstanceNorm(nn.Module):
-    """Instance normalization (Ulyanov et al. 2016) whose scale and shift depend on the strength.
+    """Instance normalization (Ulyanov et al. 2016) whose scale and shift depend on the strength; then a ReLU if wanted.
 
     Each channel of each image gets mean β and deviation γ. At strength 1 these are `weight` and `bias`; below, they
     move along `weight_slope` and `bias_slope`: conditional instance normalization (Dumoulin et al. 2017) over a line
     instead of a set of styles, as in Babaeizadeh and Ghiasi 2018.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, activate: bool = False) -> None:
         super().__init__()
+        self.activate = activate
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.weight_slope, self.bias_slope = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        weakness = 1 - strength
-        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
-        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
-        return normalize(x) * scale.to(x.dtype) + shift.to(x.dtype)
+        scale, shift = _adjusted(self, strength)
+        x = F.instance_norm(x, eps=EPSILON) * scale.to(x.dtype) + shift.to(x.dtype)
+        return F.relu(x) if self.activate else x
 
 
-def normalize(x: Tensor) -> Tensor:
-    """Each channel of each image with mean 0 and deviation 1."""
-    return F.instance_norm(x, eps=EPSILON)
+def _adjusted(norm: InstanceNorm | FilterResponseNorm, strength: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift of each channel at each image's strength, (B, C, 1, 1)."""
+    weakness = 1 - strength
+    scale = norm.weight[:, None, None] + weakness * norm.weight_slope[:, None, None]
+    return scale, norm.bias[:, None, None] + weakness * norm.bias_slope[:, None, None]
 
 
 class FilterResponseNorm(nn.Module):
     """Filter response normalization with its thresholded linear unit (Singh and Krishnan 2020, eq. 1-4).
 
     Divides by the root of the mean square without subtracting a mean: a published cure for instance normalization's
-    bubbles. The unit replaces the ReLU.
+    bubbles. The unit, max(x, τ) with a learned τ, replaces the ReLU.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, activate: bool = False) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         self.weight_slope, self.bias_slope = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
+        self.threshold = nn.Parameter(torch.zeros(channels)) if activate else None
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        weakness = 1 - strength
-        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
-        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
+        scale, shift = _adjusted(self, strength)
         energy = x.float().square().mean((2, 3), keepdim=True) + EPSILON
-        return (x * energy.rsqrt().to(x.dtype)) * scale.to(x.dtype) + shift.to(x.dtype)
+        x = (x * energy.rsqrt().to(x.dtype)) * scale.to(x.dtype) + shift.to(x.dtype)
+        return x if self.threshold is None else torch.maximum(x, self.threshold[:, None, None].to(x.dtype))
 
 
 NORMALIZATIONS: dict[str, type[InstanceNorm] | type[FilterResponseNorm]] = {
@@ -63,7 +65,7 @@ NORMALIZATIONS: dict[str, type[InstanceNorm] | type[FilterResponseNorm]] = {
 
 
 class Conv(nn.Module):
-    """Convolution, normalization and, unless `activate` is False, a ReLU. Zero padding keeps the size (over stride).
+    """Convolution, normalization and, unless `activate` is False, its nonlinearity. Zero padding keeps the size.
 
     separable: a depthwise and a pointwise convolution (Howard et al. 2017) in place of the full one.
     """
@@ -87,15 +89,15 @@ class Conv(nn.Module):
             self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
         else:
             self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        self.separable, self.activate = separable, activate
-        self.norm = NORMALIZATIONS[normalization](outputs)
+        self.separable = separable
+        self.norm = NORMALIZATIONS[normalization](outputs, activate)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
         if self.separable:
             x = self.depthwise(x)
-        x = self.norm(self.conv(x), strength)
-        return F.relu(x) if self.activate else x
+        normalized: Tensor = self.norm(self.conv(x), strength)
+        return normalized
 
 
 class Residual(nn.Module):

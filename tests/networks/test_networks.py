@@ -1,0 +1,337 @@
+"""What every image transformation network keeps to, the paper's table, and the layers' formulas in float64."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from impasto.errors import ImpastoError
+from impasto.networks import DEFAULT_NETWORK, NETWORKS, ImageTransformationNetwork, create_network
+from impasto.networks.johnson2016 import Johnson2016
+from impasto.networks.layers import EPSILON, NORMALIZATIONS, FilterResponseNorm, InstanceNorm
+from impasto.networks.shuffle import ShuffleNetwork
+
+Array = NDArray[np.float64]
+SHUFFLES = [name for name in NETWORKS if name.startswith("shuffle")]
+
+
+def fresh(name: str, seed: int = 0) -> ImageTransformationNetwork:
+    torch.manual_seed(seed)
+    return create_network(name).eval()
+
+
+def stir(network: ImageTransformationNetwork) -> ImageTransformationNetwork:
+    """Moves biases, scales, slopes and running statistics away from where they start, as training does."""
+    generator = torch.Generator().manual_seed(1)
+    for key, value in network.state_dict().items():
+        if key.endswith("running_var"):
+            value.uniform_(0.5, 2, generator=generator)
+        elif value.ndim == 1:
+            value.add_(0.2 * torch.randn(value.shape, generator=generator))
+    return network
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def paint(network: ImageTransformationNetwork, image: Tensor, *strengths: float) -> Tensor:
+    with torch.no_grad():
+        painted: Tensor = network(image, torch.tensor(strengths) if strengths else None)
+    return painted
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEveryNetwork:
+    """The contract of `ImageTransformationNetwork`: a new entry of `NETWORKS` is tested by being there."""
+
+    @pytest.mark.parametrize("size", [(64, 64), (65, 97), (78, 63)])
+    def test_the_picture_has_the_size_of_the_image(self, name: str, size: tuple[int, int]) -> None:
+        image = noise(2, 3, *size)
+        painted = paint(stir(fresh(name)), image)
+        assert (painted.shape, painted.dtype) == (image.shape, image.dtype)
+        assert painted.min() >= 0
+        assert painted.max() <= 1
+
+    @pytest.mark.parametrize("more", [(0, 0), (1, 2), (3, 0)])
+    def test_the_smallest_images(self, name: str, more: tuple[int, int]) -> None:
+        network = fresh(name)
+        image = noise(1, 3, network.smallest + more[0], network.smallest + more[1])
+        painted = paint(network, image)
+        assert painted.shape == image.shape
+        assert painted.isfinite().all()
+
+    @pytest.mark.parametrize(("less", "axis"), [(1, 2), (1, 3), (8, 3)])
+    def test_too_small_an_image_is_refused_in_one_line(self, name: str, less: int, axis: int) -> None:
+        network = fresh(name)
+        shape = [1, 3, 64, 64]
+        shape[axis] = network.smallest - less
+        told = f"an image of {shape[3]}×{shape[2]} px is too small: at least {network.smallest} px a side"
+        with pytest.raises(ImpastoError) as caught:
+            network(noise(*shape))
+        assert str(caught.value) == told
+
+    @pytest.mark.parametrize("training", [False, True])
+    def test_gradients_reach_every_parameter(self, name: str, training: bool) -> None:
+        network = stir(fresh(name)).train(training)
+        image = noise(2, 3, 48, 52).requires_grad_()
+        target = noise(2, 3, 48, 52, seed=1)
+        (network(image, torch.tensor([0.4, 0.7])) - target).square().mean().backward()
+        assert image.grad is not None
+        assert image.grad.abs().sum() > 0
+        # A normalization takes out the mean, and with it whatever a bias before it adds: only rounding is left there.
+        # After the last convolution there is none.
+        convolutions = nn.Conv2d | nn.ConvTranspose2d
+        idle = [f"{place}.bias" for place, module in network.named_modules() if isinstance(module, convolutions)]
+        for key, parameter in network.named_parameters():
+            assert parameter.grad is not None, key
+            assert parameter.grad.isfinite().all(), key
+            if key not in idle[:-1]:
+                assert parameter.grad.abs().sum() > 0, key
+
+    def test_an_image_is_painted_alike_alone_and_in_a_batch(self, name: str) -> None:
+        network, images, strengths = stir(fresh(name)), noise(3, 3, 50, 61), (1.0, 0.3, 0.6)
+        images[1] *= 0.2  # statistics that leak from one image to the next would show
+        together = paint(network, images, *strengths)
+        for index, strength in enumerate(strengths):
+            alone = paint(network, images[index : index + 1], strength)
+            torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-4)
+
+    def test_images_are_painted_independently_in_training(self, name: str) -> None:
+        network, images = stir(fresh(name)).train(), noise(2, 3, 48, 48)
+        if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+            pytest.skip("batch normalization is what it is")
+        torch.testing.assert_close(paint(network, images)[:1], paint(network, images[:1]), rtol=0, atol=1e-4)
+
+    def test_the_seed_decides_the_weights(self, name: str) -> None:
+        one, same, other = (fresh(name, seed).state_dict() for seed in (3, 3, 4))
+        assert all(torch.equal(value, same[key]) for key, value in one.items())
+        assert not all(torch.equal(value, other[key]) for key, value in one.items())
+
+    def test_no_strength_is_full_strength(self, name: str) -> None:
+        network, image = stir(fresh(name)), noise(2, 3, 50, 49)
+        assert torch.equal(paint(network, image), paint(network, image, 1.0, 1.0))
+
+    def test_one_strength_holds_for_the_whole_batch(self, name: str) -> None:
+        network, image = stir(fresh(name)), noise(2, 3, 48, 48)
+        assert torch.equal(paint(network, image, 0.5), paint(network, image, 0.5, 0.5))
+
+    def test_strength_from_the_photograph_to_the_painting(self, name: str) -> None:
+        network, image = stir(fresh(name)), noise(1, 3, 49, 54)
+        painted = paint(network, image)
+        assert (painted - image).abs().mean() > 0.05
+        if not network.adjustable:
+            assert torch.equal(paint(network, image, 0.0), painted)
+            assert torch.equal(paint(network, image, 0.3), painted)
+            return
+        torch.testing.assert_close(paint(network, image, 0.0), image)
+        for strength in (0.0, 0.1, 0.5, 0.9, 0.999):
+            near, step = paint(network, image, strength), paint(network, image, strength + 0.001)
+            assert 0 < (step - near).abs().max() < 0.02
+        shares = [float((paint(network, image, s) - image).abs().mean()) for s in (0.0, 0.1, 0.3, 0.6)]
+        assert shares == sorted(shares)
+
+
+# --- the registry ------------------------------------------------------------------------------------------
+
+
+def test_the_default_is_registered_and_adjustable() -> None:
+    assert fresh(DEFAULT_NETWORK).adjustable
+
+
+def test_an_unknown_name_names_the_nearest() -> None:
+    with pytest.raises(ImpastoError, match=r"^unknown network 'jonson2016': did you mean johnson2016"):
+        create_network("jonson2016")
+    with pytest.raises(ImpastoError, match=r"^unknown network 'resnet': choose from johnson2016, .*shuffle"):
+        create_network("resnet")
+
+
+@pytest.mark.parametrize("network", [Johnson2016, ShuffleNetwork])
+def test_an_unknown_normalization_names_the_nearest(network: type[Johnson2016] | type[ShuffleNetwork]) -> None:
+    with pytest.raises(ImpastoError, match="unknown normalization 'instanse': did you mean instance"):
+        network(normalization="instanse")
+
+
+# --- the paper's network -----------------------------------------------------------------------------------
+
+
+def layers(network: nn.Module) -> list[str]:
+    """Each layer in order: kernel, channels, stride, padding."""
+    told = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            kind = "up" if isinstance(module, nn.ConvTranspose2d) else "conv"
+            (size, _), (stride, _) = module.kernel_size, module.stride
+            assert isinstance(module.padding, tuple)
+            told.append(f"{kind} {size} {module.in_channels}→{module.out_channels} /{stride} +{module.padding[0]}")
+        elif isinstance(module, nn.BatchNorm2d):
+            told.append(f"batch norm {module.num_features}")
+        elif not list(module.children()):
+            told.append(type(module).__name__)
+    return told
+
+
+def test_johnson2016_is_the_papers_table() -> None:
+    """Table 1 of the supplementary material, with batch normalization after all but the last."""
+    residual = ["conv 3 128→128 /1 +0", "batch norm 128", "ReLU", "conv 3 128→128 /1 +0", "batch norm 128"]
+    assert layers(create_network("johnson2016")) == [
+        "conv 9 3→32 /1 +4", "batch norm 32", "ReLU",
+        "conv 3 32→64 /2 +1", "batch norm 64", "ReLU",
+        "conv 3 64→128 /2 +1", "batch norm 128", "ReLU",
+        *residual * 5,
+        "up 3 128→64 /2 +1", "batch norm 64", "ReLU",
+        "up 3 64→32 /2 +1", "batch norm 32", "ReLU",
+        "conv 9 32→3 /1 +4",
+    ]  # fmt: skip
+
+
+def test_johnson2016_has_the_papers_parameters() -> None:
+    network = create_network("johnson2016")
+    assert sum(parameter.numel() for parameter in network.parameters()) == 1_679_235
+    assert network.margin == 40  # the paper's mirrored border
+    assert not network.adjustable
+
+
+def test_johnson2016_ends_in_a_tanh_scaled_to_the_range_of_pixels() -> None:
+    network = fresh("johnson2016")
+    last = [module for module in network.modules() if isinstance(module, nn.Conv2d)][-1]
+    levels = torch.tensor([-1.0, 0.0, 0.4])
+    with torch.no_grad():
+        last.weight.zero_()
+        assert last.bias is not None
+        last.bias.copy_(levels)
+    painted = paint(network, noise(1, 3, 44, 47))
+    expected = (np.tanh(levels.double().numpy()) + 1) / 2
+    np.testing.assert_allclose(painted.numpy(), np.broadcast_to(expected[:, None, None], (1, 3, 44, 47)), rtol=1e-6)
+
+
+def test_johnson2016_in_training_uses_and_learns_the_batchs_statistics() -> None:
+    network, images = fresh("johnson2016"), noise(2, 3, 48, 48)
+    before = paint(network, images)
+    paint(network.train(), images)
+    assert not torch.allclose(paint(network.eval(), images), before, atol=1e-3)
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3])
+@pytest.mark.parametrize("normalization", ["batch", "instance"])
+def test_johnsons_margin_is_what_its_blocks_use_up(blocks: int, normalization: str) -> None:
+    network = Johnson2016(8, blocks, normalization).eval()
+    assert network.margin == 8 * blocks
+    image = noise(1, 3, 41, 46)
+    assert paint(network, image).shape == image.shape
+
+
+def test_johnson2016_paints_no_shifted_picture() -> None:
+    """The mirrored border, the blocks' cropping and the final cropping take the picture back to where it was."""
+    network, image = Johnson2016(8, 2).eval(), torch.full((1, 3, 64, 64), 0.5)
+    spot = image.clone()
+    spot[..., 32:36, 20:24] = 1
+    changed = (paint(network, spot) - paint(network, image)).abs().sum(1)[0]
+    rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    assert float((changed * rows).sum() / changed.sum()) == pytest.approx(33.5, abs=2)
+    assert float((changed * columns).sum() / changed.sum()) == pytest.approx(21.5, abs=2)
+
+
+# --- shuffle networks --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+def test_a_fresh_shuffle_network_paints_all_subpixels_alike(name: str) -> None:
+    network = fresh(name)
+    assert isinstance(network, ShuffleNetwork)
+    squares, kernels = network.factor**2, network.tail.weight
+    first = kernels[::squares]  # pixel-shuffle takes a colour's subpixels from channels in a row
+    assert torch.equal(kernels, first.repeat_interleave(squares, 0))
+    assert not torch.equal(first[0], first[1])
+    assert network.tail.bias is not None
+    assert not network.tail.bias.any()
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+def test_a_fresh_shuffle_networks_picture_has_no_grid(name: str) -> None:
+    """Equal subpixels: the picture changes between cells of factor × factor px and never within one."""
+    network = fresh(name)
+    assert isinstance(network, ShuffleNetwork)
+    painted, factor = paint(network, noise(1, 3, 64, 64)), network.factor
+    cells = painted[..., ::factor, ::factor].repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    torch.testing.assert_close(painted, cells, rtol=0, atol=1e-6)
+    assert painted.std() > 0.01
+
+
+def test_shuffle_networks_differ_in_size_as_they_are_named() -> None:
+    sizes = {name: sum(p.numel() for p in create_network(name).parameters()) for name in SHUFFLES}
+    for smaller in ("shuffle-3", "shuffle-narrow"):
+        assert sizes[smaller] < sizes["shuffle"]
+    separable = partial(ShuffleNetwork, body=128)
+    assert sizes["shuffle-separable"] < sum(p.numel() for p in separable().parameters())
+
+
+# --- normalizations ----------------------------------------------------------------------------------------
+
+
+def conditional(network: nn.Module, strengths: Tensor) -> tuple[Array, Array]:
+    """γ and β of each image and channel: the scale at full strength plus (1 − strength) times its slope."""
+    values = {key: value.detach().double().numpy()[None] for key, value in network.named_parameters()}
+    weakness = 1 - strengths.double().numpy()[:, None]
+    scale = values["weight"] + weakness * values["weight_slope"]
+    shift = values["bias"] + weakness * values["bias_slope"]
+    return scale[..., None, None], shift[..., None, None]
+
+
+def stirred(norm: type[InstanceNorm] | type[FilterResponseNorm]) -> InstanceNorm | FilterResponseNorm:
+    layer, generator = norm(5), torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(torch.randn(5, generator=generator))
+    return layer
+
+
+STRENGTHS = torch.tensor([1.0, 0.35, 0.0])
+
+
+def feature_maps() -> Tensor:
+    """Three images, five channels whose means and deviations differ by orders of magnitude."""
+    scales = torch.tensor([0.01, 0.1, 1.0, 10.0, 100.0])[:, None, None]
+    return (torch.randn(3, 5, 7, 9, generator=torch.Generator().manual_seed(0)) + 0.5) * scales
+
+
+def test_instance_norm_is_the_formula() -> None:
+    x, layer = feature_maps(), stirred(InstanceNorm)
+    found = layer(x, STRENGTHS.view(-1, 1, 1, 1)).detach().numpy()
+    exact = x.double().numpy()
+    mean, variance = exact.mean((2, 3), keepdims=True), exact.var((2, 3), keepdims=True)
+    scale, shift = conditional(layer, STRENGTHS)
+    np.testing.assert_allclose(found, (exact - mean) / np.sqrt(variance + EPSILON) * scale + shift, atol=2e-5)
+    np.testing.assert_allclose(InstanceNorm(x.shape[1])(x, torch.ones(x.shape[0], 1, 1, 1)).detach().numpy(), (exact - mean) / np.sqrt(variance + EPSILON), atol=2e-5)
+
+
+def test_filter_response_norm_is_the_formula() -> None:
+    """ν² = Σ x² / N, y = γ x / √(ν² + ε) + β: Singh and Krishnan 2020, eq. 1-3."""
+    x, layer = feature_maps(), stirred(FilterResponseNorm)
+    found = layer(x, STRENGTHS.view(-1, 1, 1, 1)).detach().numpy()
+    exact = x.double().numpy()
+    scale, shift = conditional(layer, STRENGTHS)
+    energy = (exact**2).sum((2, 3), keepdims=True) / (7 * 9)
+    np.testing.assert_allclose(found, scale * exact / np.sqrt(energy + EPSILON) + shift, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_normalizations_start_neutral_whatever_the_strength(name: str) -> None:
+    x, layer = feature_maps(), NORMALIZATIONS[name](5)
+    full, none = (layer(x, torch.full((3, 1, 1, 1), strength)).detach() for strength in (1.0, 0.0))
+    assert torch.equal(full, none)
+    assert float(full.square().mean()) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_normalizations_of_half_precision_features(name: str) -> None:
+    x = feature_maps().bfloat16()
+    layer, strengths = stirred(NORMALIZATIONS[name]), STRENGTHS.view(-1, 1, 1, 1)
+    found = layer(x, strengths)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), layer(x.float(), strengths), rtol=0.03, atol=0.05)
