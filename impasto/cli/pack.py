@@ -30,7 +30,7 @@ def command(sources: tuple[str, ...], size: int, quality: int, as_json: bool, qu
         raise click.UsageError("give a folder of photographs and a folder for the shards")
     with CountProgress("packing", quiet) as progress:
         photographs = pack(folders, target, size, quality, progress.update)
-    written = len(photographs) - len(photographs.skipped)
+    written = photographs.usable
     if not quiet:
         for name, reason in photographs.skipped.items():
             click.echo(f"skipped {name}: {reason}", err=True)

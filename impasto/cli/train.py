@@ -16,7 +16,7 @@ from .options import option_of
 from .progress import TrainingProgress
 
 _option = option_of(train)
-_NOT_WITH_RESUME = sorted(
+_NOT_WITH_RESUME = (
     set(inspect.signature(train).parameters)
     - {"painting", "content", "output", "resume", "device", "checkpoint_minutes", "progress", "callback", "note"}
 )
@@ -73,11 +73,10 @@ def command(
     torchrun --nproc-per-node 4 -m impasto train painting.jpg --content photos/
     """
     if options["resume"]:
-        given = [name for name in _NOT_WITH_RESUME if _was_given(context, name)]
-        if given:
-            flag = "--from" if given[0] == "start" else "--" + given[0].removesuffix("s").replace("_", "-")
-            flag = {"--iteration": "--iterations", "--minute": "--minutes", "--weight": "--weights"}.get(flag, flag)
-            raise ImpastoError(f"{flag} contradicts --resume: a resumed run goes on with its own settings")
+        for parameter in context.command.params:
+            if parameter.name in _NOT_WITH_RESUME and _was_given(context, parameter.name):
+                flag = max(parameter.opts, key=len)
+                raise ImpastoError(f"{flag} contradicts --resume: a resumed run goes on with its own settings")
     with TrainingProgress(quiet) as progress:
         result = train(
             content=list(content) or None, callback=progress.update, note=progress.note, progress=not quiet, **options

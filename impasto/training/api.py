@@ -15,12 +15,12 @@ import torch
 
 from .. import images
 from ..compute import Compute, choose_device, choose_precision
-from ..errors import ImpastoError, check_integer, check_number
+from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..export import export, load_network
 from ..images import Picture
 from ..loss_network import LossNetwork, stride
 from ..losses import content_form, style_form
-from ..networks import ImageTransformationNetwork, create_network
+from ..networks import NETWORKS, ImageTransformationNetwork, create_network
 from ..objective import Losses, Terms
 from ..style_model import About
 from ..weights import load_weights
@@ -133,6 +133,7 @@ def train(
         ImpastoError: bad input, contradictory options, a run that cannot be resumed, or a loss that is not finite.
     """
     tell = note or (lambda _: None)
+    check_number("checkpoint minutes", checkpoint_minutes, 0)
     compute = _compute(device)
     if resume is None:
         if painting is None:
@@ -170,7 +171,7 @@ def train(
         target = _check_target(Path(settings.output))
         photographs = Photographs(settings.content)
         _check_same(folder, settings, photographs, painting, content, output)
-    picture = images.load(settings.painting, "painting")
+    picture = images.load(settings.painting if painting is None else painting, "painting")
     shown = [images.load(sample, "sample photograph") for sample in settings.samples]
     recipe = settings.preset
     crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
@@ -179,7 +180,7 @@ def train(
     loss = _perceptual_loss(recipe, settings, picture, LossNetwork(
         loss_weights, recipe.pooling, recipe.padding, compute.device, compute.dtype
     ))  # fmt: skip
-    transformation = _first_weights(settings)
+    transformation = _first_weights(settings, warm=resume is None)
     state = None if resume is None else folder.load(folder.latest)
     processes = join(compute.device)
     try:
@@ -202,10 +203,11 @@ def train(
             return _result(trainer, photographs, folder, None, None, stopped)
         for line in _describe_skipped(photographs):
             tell(line)
-        folder.finish(picture)
         if stopped == "interrupted":
+            folder.finish(picture)
             return _result(trainer, photographs, folder, None, None, stopped)
         about = export(_best(trainer, folder), _about(settings, trainer), target)
+        folder.finish(picture)
         return _result(trainer, photographs, folder, target, about, stopped)
     finally:
         leave()
@@ -235,7 +237,8 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
     check_integer("batch size", recipe.batch_size, 1, 4096)
     content_form(recipe.content_loss)
     style_form(recipe.style_loss)
-    create_network(recipe.network)
+    if recipe.network not in NETWORKS:
+        raise unknown("network", recipe.network, NETWORKS)
     return recipe
 
 
@@ -312,8 +315,8 @@ def _perceptual_loss(
     return PerceptualLoss(network, terms, images.to_tensor(resized, device))
 
 
-def _first_weights(settings: Settings) -> ImageTransformationNetwork:
-    if settings.warm_start:
+def _first_weights(settings: Settings, warm: bool) -> ImageTransformationNetwork:
+    if settings.warm_start and warm:
         return load_network(settings.warm_start)[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

@@ -62,6 +62,7 @@ class Photographs:
             raise ImpastoError("no content folder is given")
         self.sources = [Path(source) for source in given]
         self.skipped: dict[str, str] = {}
+        self._unusable: set[int] = set()
         self.entries = [entry for source in self.sources for entry in self._list(source)]
         if not self.entries:
             raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}")
@@ -101,19 +102,25 @@ class Photographs:
         except (tarfile.TarError, OSError, EOFError) as error:
             self.skipped[name] = f"shard {name} is damaged: {error}"
 
+    @property
+    def usable(self) -> int:
+        """How many have not been found unusable so far."""
+        return len(self.entries) - len(self._unusable)
+
     def load(self, index: int, short_side: int) -> Picture | None:
         """A photograph with at least `short_side` px, or None where there is no usable one (see `skipped`)."""
         entry = self.entries[index]
-        if entry.name in self.skipped:
+        if index in self._unusable:
             return None
         try:
-            picture = images.load(entry.read(), "photograph", short_side)
+            picture = images.load(entry.read(), "photograph", max(short_side, SMALLEST))
             if min(picture.size) >= SMALLEST:
                 return picture
             reason = f"smaller than {SMALLEST} px"
         except (ImpastoError, OSError) as error:
             reason = str(error).removeprefix("the photograph is ")
-        self.skipped[entry.name] = reason
+        self._unusable.add(index)
+        self.skipped[entry.name if entry.name not in self.skipped else f"{entry.file}: {entry.name}"] = reason
         return None
 
 
@@ -166,9 +173,13 @@ class Crops:
 
     def _usable(self, position: int, short_side: int) -> Picture:
         """The photograph at a position of the shuffled epochs, or the next usable one."""
-        for offset in range(len(self._pool)):
+        for offset in range(len(self._pool)):  # a whole epoch, at most
             epoch, place = divmod(position + offset, len(self._pool))
             picture = self.photographs.load(int(self._order(epoch)[place]), short_side)
+            if picture is not None:
+                return picture
+        for index in self.held_out:  # the only usable photograph has to serve for both
+            picture = self.photographs.load(index, short_side)
             if picture is not None:
                 return picture
         raise ImpastoError("none of the photographs can be read any more")
@@ -226,12 +237,12 @@ def pack(
     shard: tarfile.TarFile | None = None
     written = 0
     try:
-        target.mkdir(parents=True, exist_ok=True)
         for index in range(len(photographs)):
             picture = photographs.load(index, short_side)
             if picture is not None:
                 if shard is None or written % SHARD_LENGTH == 0:
                     _finish(shard)
+                    target.mkdir(parents=True, exist_ok=True)
                     shard = tarfile.open(target / f"{written // SHARD_LENGTH:06}.tar.part", "w")  # noqa: SIM115
                 scale = min(1.0, short_side / min(picture.size))
                 size = (round(picture.size[0] * scale), round(picture.size[1] * scale))
@@ -245,6 +256,9 @@ def pack(
         _finish(shard)
     except OSError as error:
         raise ImpastoError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if shard is not None:
+            shard.close()
     if not written:
         raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
     return photographs

@@ -115,7 +115,10 @@ class RunFolder:
         except FileNotFoundError:
             raise ImpastoError(f"{self.path} has no checkpoint yet: start the training anew") from None
         except Exception as error:  # torch raises half a dozen kinds for damaged files
-            raise ImpastoError(f"checkpoint {path} is damaged: {str(error).splitlines()[0]}") from None
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ImpastoError(f"checkpoint {path} is damaged: {reason}") from None
+        if not isinstance(state, dict):
+            raise ImpastoError(f"checkpoint {path} is damaged: it holds no state")
         return state
 
     def start_metrics(self, until: int) -> None:

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,8 +124,9 @@ class Trainer:
             self.iteration, self.seconds, self.checked = state["iteration"], state["seconds"], state["checked"]
             self.best = state["best"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise ImpastoError(f"the checkpoint does not fit this run: {str(error).splitlines()[0]}") from None
+        except (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ImpastoError(f"the checkpoint does not fit this run: {reason}") from None
 
     # --- the loop ---
 
@@ -141,7 +142,8 @@ class Trainer:
             ImpastoError: the loss is no longer finite; the last checkpoint stays.
         """
         began = time.perf_counter() - self.seconds
-        saved, reported, recent = time.perf_counter(), 0.0, _Speed()
+        saved = tried = time.perf_counter()
+        reported, recent, step = 0.0, _Speed(), None
         if self.iteration == 0:
             self._check(note)
         with ThreadPoolExecutor(max(1, min(8, (os.cpu_count() or 1) // 2)), "photographs") as reader:
@@ -155,19 +157,21 @@ class Trainer:
                 losses = self._step(batch, progress)
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
-                step = self._describe(batch.shape[-1], losses, recent.per_second)
                 check = int(self._progress() * CHECKS) > self.checked
                 if check:
                     self.checked = int(self._progress() * CHECKS)
                     self._check(note)
+                step = self._describe(batch.shape[-1], losses, recent.per_second)
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
                     reported = self.seconds
                     self._report(step, check, note)
                 ended = "interrupted" if self.processes.agree(stop()) else None
                 if self.processes.agree(callback is not None and callback(step) is False):
                     ended = "stopped by request"
-                if check or ended or time.perf_counter() - saved >= 60 * self.checkpoint_minutes:
-                    self.seconds = time.perf_counter() - began
+                    if not check:  # the model that is kept is this one, not the last check's
+                        self._check(note)
+                if check or ended or time.perf_counter() - tried >= 60 * self.checkpoint_minutes:
+                    self.seconds, tried = time.perf_counter() - began, time.perf_counter()
                     saved = self._save(saved, note)
                 if ended:
                     reader.shutdown(wait=False, cancel_futures=True)
@@ -175,6 +179,8 @@ class Trainer:
         if self.checked < CHECKS:  # the clock ran out between two of them
             self.checked = CHECKS
             self._check(note)
+            if step is not None and self.validation is not None:
+                self._report(replace(step, validation=self.validation.total), True, note)
             self._save(saved, note)
         return None
 

@@ -1,0 +1,120 @@
+"""The perceptual loss against plain float64 sums, and against the iterative method's objective."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from impasto.loss_network import CAFFE, LossNetwork, Weights, conv_names
+from impasto.objective import Objective, StyleImage, Terms
+from impasto.tiling import windows
+from impasto.training.perceptual import PerceptualLoss
+
+TERMS = Terms(
+    content_layers={"relu2_2": 0.7, "relu1_1": 0.3}, style_layers={"relu1_2": 0.6, "relu2_2": 0.4},
+    content_loss="relative", style_loss="gram", content_weight=0.5, style_weight=2.0, tv_weight=1.5,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network() -> LossNetwork:
+    """VGG-16 with few channels and random weights, in float64."""
+    generator = torch.Generator().manual_seed(0)
+    layers, before = {}, 3
+    for name in conv_names("vgg16"):
+        width = 4 + int(name[4])
+        weight = torch.randn(width, before, 3, 3, generator=generator) * (2 / (9 * before)) ** 0.5
+        layers[name] = (weight, torch.randn(width, generator=generator))
+        before = width
+    return LossNetwork(Weights("vgg16", layers, CAFFE, "random"), dtype=torch.float64)
+
+
+def pictures(seed: int, count: int = 1, height: int = 24, width: int = 20) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count, 3, height, width, generator=generator, dtype=torch.float64)
+
+
+def gram(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    flat = features.reshape(len(features), -1)
+    return flat @ flat.T / flat.shape[1]
+
+
+def expected(network: LossNetwork, terms: Terms, painted: Tensor, photo: Tensor, painting: Tensor) -> list[float]:
+    """content, style, tv of one image, as the papers write them."""
+    layers = [*terms.content_layers, *terms.style_layers]
+    x, p, a = ({k: v[0].numpy() for k, v in network(image, layers).items()} for image in (painted, photo, painting))
+    content = style = 0.0
+    for layer, weight in terms.content_layers.items():
+        squared = ((x[layer] - p[layer]) ** 2).sum()
+        content += weight * squared / {"relative": (p[layer] ** 2).sum(), "johnson": p[layer].size}[terms.content_loss]
+    for layer, weight in terms.style_layers.items():
+        squared = ((gram(x[layer]) - gram(a[layer])) ** 2).sum()
+        scale = {"gram": (gram(a[layer]) ** 2).sum(), "gram-mse": len(a[layer]) ** 4}[terms.style_loss]
+        style += weight * squared / scale
+    pixels = painted[0].numpy()
+    tv = (np.diff(pixels, axis=1) ** 2).mean() + (np.diff(pixels, axis=2) ** 2).mean()
+    return [content, style, tv]
+
+
+@pytest.mark.parametrize(("content", "style"), [("relative", "gram"), ("johnson", "gram-mse")])
+def test_a_batch_has_the_mean_of_its_images(network: LossNetwork, content: str, style: str) -> None:
+    terms = replace(TERMS, content_loss=content, style_loss=style)
+    painted, photos, painting = pictures(1, 3), pictures(2, 3), pictures(3, 1, 30, 17)
+    loss = PerceptualLoss(network, terms, painting)
+    losses = loss(painted, loss.content_features(photos))
+    pairs = zip(torch.split(painted, 1), torch.split(photos, 1), strict=True)
+    each = np.array([expected(network, terms, *pair, painting) for pair in pairs])
+    assert [losses.content.item(), losses.style.item(), losses.tv.item()] == pytest.approx(each.mean(0).tolist())
+    assert losses.total.item() == pytest.approx((each @ [0.5, 2.0, 1.5]).mean())
+
+
+def test_the_share_weighs_each_image_s_style_and_variation(network: LossNetwork) -> None:
+    painted, photos, painting = pictures(1, 3), pictures(2, 3), pictures(3)
+    share = torch.tensor([1.0, 0.25, 0.0])
+    loss = PerceptualLoss(network, TERMS, painting)
+    losses = loss(painted, loss.content_features(photos), share)
+    plain = loss(painted, loss.content_features(photos))
+    pairs = zip(torch.split(painted, 1), torch.split(photos, 1), strict=True)
+    each = [expected(network, TERMS, *pair, painting) for pair in pairs]
+    total = sum(0.5 * c + s * (2 * y + 1.5 * v) for (c, y, v), s in zip(each, share.tolist(), strict=True)) / 3
+    assert losses.total.item() == pytest.approx(total)
+    assert losses[:3] == plain[:3]
+
+
+@pytest.mark.parametrize("style", ["gram", "mean-std", "wasserstein", "wasserstein-principal"])
+def test_it_is_the_objective_of_the_iterative_method(network: LossNetwork, style: str) -> None:
+    terms = replace(TERMS, style_loss=style)
+    painted, photo, painting = pictures(1), pictures(2), pictures(3, 1, 30, 18)
+    whole = [windows(image.shape[2], image.shape[3], None, 0, (0, 0)) for image in (photo, painting)]
+    objective = Objective(network, terms, photo, [StyleImage(painting)], whole[0], whole[1:])
+    wanted, gradient = objective.gradient(painted)
+    loss = PerceptualLoss(network, terms, painting)
+    image = painted.clone().requires_grad_()
+    losses = loss(image, loss.content_features(photo))
+    assert {name: value.item() for name, value in losses._asdict().items()} == pytest.approx(vars(wanted))
+    (found,) = torch.autograd.grad(losses.total, image)
+    assert torch.allclose(found, gradient, rtol=1e-6, atol=1e-12)
+
+
+def test_at_the_photograph_and_at_the_painting(network: LossNetwork) -> None:
+    photo, painting = pictures(2), pictures(3)
+    loss = PerceptualLoss(network, TERMS, painting)
+    content = loss.content_features(photo)
+    assert loss(photo, content).content.item() == 0
+    assert loss(painting, content).style.item() == pytest.approx(0, abs=1e-20)
+    assert not any(features.requires_grad for features in content.values())
+
+
+def test_layers_without_weight_do_not_count(network: LossNetwork) -> None:
+    painted, photo, painting = pictures(1), pictures(2), pictures(3)
+    more = replace(TERMS, content_layers={**TERMS.content_layers, "relu5_1": 0.0}, style_layers={
+        **TERMS.style_layers, "relu5_1": 0.0
+    })  # fmt: skip
+    small, large = (PerceptualLoss(network, terms, painting) for terms in (TERMS, more))
+    assert large(painted, large.content_features(photo)) == small(painted, small.content_features(photo))
+    assert set(large.content_features(photo)) == {"relu2_2", "relu1_1"}

@@ -1,0 +1,280 @@
+"""Interrupted trainings go on as if nothing had happened, and refuse to go on as something else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from tiny import noise, registered, save_photos, start
+
+from impasto.errors import ImpastoError
+from impasto.training import train
+from impasto.training.run import RunFolder
+
+pytestmark = pytest.mark.xdist_group("resume")
+
+ITERATIONS = 12
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[pytest.MonkeyPatch]:
+    with registered() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
+    """A folder with photographs, a painting, and `run`: a training that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("resume")
+    save_photos(folder / "photos")
+    shutil.copy(files / "painting.jpg", folder)
+    with registered():
+        train_in(folder, iterations=ITERATIONS)
+    return folder
+
+
+def train_in(folder: Path, run: Path | None = None, **options: Any) -> None:
+    settings = {"preset": "tiny", "precision": "float32", "run": run or folder / "run"} | options
+    train(folder / "painting.jpg", folder / "photos", folder / "out.onnx", **settings)  # type: ignore[arg-type]
+
+
+def interrupted(place: Path, run: Path, iterations: int = ITERATIONS, at: int = 5) -> None:
+    """A run that ended early, with a checkpoint."""
+    train_in(place, run, iterations=iterations, callback=lambda step: step.iteration < at)
+
+
+def state(run: Path) -> dict[str, Any]:
+    folder = RunFolder(run)
+    return folder.load(folder.latest)
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """All weights, the optimizer's moments, the last losses: bit for bit."""
+    one, two = state(run), state(other)
+    for part in ("network", "average"):
+        assert one[part].keys() == two[part].keys()
+        for name, value in one[part].items():
+            assert torch.equal(value, two[part][name]), (part, name)
+    for moments, others in zip(one["optimizer"]["state"].values(), two["optimizer"]["state"].values(), strict=True):
+        assert all(torch.equal(moments[name], others[name]) for name in moments)
+    assert [one[name] for name in ("iteration", "best", "checked", "validation")] == [
+        two[name] for name in ("iteration", "best", "checked", "validation")
+    ]
+
+
+def started(place: Path, cwd: Path, *options: object) -> subprocess.Popen[str]:
+    """The same training as a process, in an empty folder."""
+    return start(
+        "train", place / "painting.jpg", "--content", place / "photos", "-o", cwd / "out.onnx", "--preset", "tiny",
+        "--iterations", ITERATIONS, "--precision", "float32", "--run", cwd / "run", *options, cwd=cwd,
+    )  # fmt: skip
+
+
+def wait_for_rows(process: subprocess.Popen[str], run: Path, count: int) -> None:
+    """Until so many rows of metrics are there."""
+    patience = time.monotonic() + 90
+    while time.monotonic() < patience and process.poll() is None:
+        if len(RunFolder(run).rows()) >= count:
+            return
+        time.sleep(0.005)
+    process.kill()
+    raise AssertionError(process.communicate())
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], run: Path) -> None:
+    patience = time.monotonic() + 90
+    while time.monotonic() < patience and process.poll() is None:
+        if (run / "latest.pt").exists():
+            return
+        time.sleep(0.005)
+    process.kill()
+    raise AssertionError(process.communicate())
+
+
+# --- going on ----------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_weights(place: Path, tmp_path: Path) -> None:
+    train_in(place, tmp_path / "run", iterations=ITERATIONS)
+    assert_same(tmp_path / "run", place / "run")
+    train_in(place, tmp_path / "other", iterations=1, seed=1)
+    assert not torch.equal(*(state(tmp_path / run)["network"]["tail.weight"] for run in ("run", "other")))
+
+
+def test_a_killed_run_is_resumed_bit_for_bit(place: Path, tmp_path: Path) -> None:
+    process = started(place, tmp_path, "--checkpoint-minutes", 0, "-q")
+    wait_for_checkpoint(process, tmp_path / "run")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert 1 <= state(tmp_path / "run")["iteration"] < ITERATIONS
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    result = train(resume=tmp_path / "run")
+    assert (result.iterations, result.stopped, result.output) == (ITERATIONS, None, tmp_path / "out.onnx")
+    assert_same(tmp_path / "run", place / "run")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_run(place: Path, tmp_path: Path, number: signal.Signals) -> None:
+    process = started(place, tmp_path)
+    wait_for_rows(process, tmp_path / "run", 1)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    last = err.splitlines()[-1]
+    assert last.startswith("impasto: interrupted after ")
+    assert last.endswith(f"; go on with: impasto train --resume {tmp_path / 'run'}")
+    assert "Traceback" not in err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert 1 <= state(tmp_path / "run")["iteration"] < ITERATIONS
+    with Image.open(tmp_path / "run" / "contact-sheet.jpg") as sheet:
+        sheet.load()
+    train(place / "painting.jpg", place / "photos", tmp_path / "out.onnx", resume=tmp_path / "run")
+    assert_same(tmp_path / "run", place / "run")
+
+
+def test_a_run_may_be_resumed_again_and_again(place: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    interrupted(place, run, at=3)
+    before = state(run)["seconds"]
+    assert before > 0
+    for at in (7, 8):
+        train(resume=run, callback=lambda step, at=at: step.iteration < at)  # type: ignore[misc]
+    assert train(resume=run).seconds > before
+    assert_same(run, place / "run")
+    rows = [int(row["iteration"]) for row in RunFolder(run).rows()]
+    assert rows == sorted(set(rows))
+    assert [row["images"] for row in RunFolder(run).rows()][-1] == "24"
+
+
+def test_a_finished_run_is_resumed_by_writing_the_model_again(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "run", tmp_path / "run")
+    (place / "out.onnx").unlink(missing_ok=True)
+    result = train(resume=tmp_path / "run")
+    assert (result.iterations, result.images_seen) == (ITERATIONS, 24)
+    about = json.loads((place / "out.onnx").read_text())
+    assert (about["name"], about["images_seen"]) == ("out", 24)
+    assert about["validation_loss"] == pytest.approx(state(place / "run")["best"])
+    assert_same(tmp_path / "run", place / "run")
+
+
+def test_metrics_after_the_checkpoint_are_written_anew(place: Path, tmp_path: Path) -> None:
+    """A crash between a checkpoint and the next leaves rows that the resumed run will write again, and half of one."""
+    run = tmp_path / "run"
+    interrupted(place, run, at=5)
+    with (run / "metrics.csv").open("a") as file:
+        file.write("6,12,1.0,64,0.001,1,1,1,1,\n7,14,1.1,64,0.001,1,1,1,1,0.5\n8,16,1.2,6")
+    train(resume=run)
+    rows = RunFolder(run).rows()
+    assert [row["iteration"] for row in rows].count("6") <= 1
+    assert "7" not in [row["iteration"] for row in rows]
+    assert int(rows[-1]["iteration"]) == ITERATIONS
+
+
+def test_minutes_are_shared_by_the_parts_of_a_run(place: Path, tmp_path: Path) -> None:
+    train_in(place, tmp_path / "run", minutes=0.04, callback=lambda step: step.seconds < 1.4)
+    assert 1.4 <= state(tmp_path / "run")["seconds"] < 2.4
+    began = time.perf_counter()
+    result = train(resume=tmp_path / "run")
+    assert 2.4 <= result.seconds < 4.5
+    assert time.perf_counter() - began < 6
+
+
+def test_another_precision_is_not_taken_up(place: Path, tmp_path: Path) -> None:
+    """A resumed run computes as it began."""
+    interrupted(place, tmp_path / "run", at=2)
+    assert RunFolder(tmp_path / "run").settings().precision == "float32"
+    train(resume=tmp_path / "run", precision="bfloat16", seed=9, batch_size=1)
+    assert_same(tmp_path / "run", place / "run")
+
+
+# --- refusals ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(place: Path, tmp_path: Path) -> Path:
+    """A copy of the run, and what it was trained on."""
+    shutil.copytree(place / "run", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def refused(run: Path, message: str, **options: Any) -> None:
+    before = {path: path.read_bytes() for path in run.parent.rglob("*") if path.is_file()}
+    with pytest.raises(ImpastoError, match=message) as error:
+        train(resume=run, **options)
+    assert "\n" not in str(error.value)
+    assert {path: path.read_bytes() for path in run.parent.rglob("*") if path.is_file()} == before
+
+
+def test_another_painting_is_refused(run: Path, files: Path) -> None:
+    refused(run, "is the run of another painting", painting=files / "other.png")
+    refused(run, "no such painting", painting=files / "none.png")
+
+
+def test_other_photographs_are_refused(run: Path, files: Path) -> None:
+    refused(run, "is a run with other photographs", content=files)
+    refused(run, "no such content folder", content=files / "none")
+
+
+def test_another_output_is_refused(run: Path) -> None:
+    refused(run, "is a run that writes .*out.onnx, not", output=run.parent / "other.onnx")
+
+
+def test_the_same_again_is_accepted(run: Path, place: Path) -> None:
+    train(place / "painting.jpg", [place / "photos"], place / "out.onnx", resume=run)
+
+
+def test_changed_photographs_are_refused(place: Path, tmp_path: Path) -> None:
+    for index in range(3):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        noise(index).save(tmp_path / "photos" / f"{index}.jpg")
+    shutil.copy(place / "painting.jpg", tmp_path)
+    train_in(tmp_path, iterations=2, callback=lambda _: False)
+    noise(4).save(tmp_path / "photos" / "4.jpg")
+    refused(tmp_path / "run", "with other photographs than there are now")
+    (tmp_path / "photos" / "4.jpg").unlink()
+    noise(5).save(tmp_path / "painting.jpg")
+    refused(tmp_path / "run", "is the run of another painting")
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    (tmp_path / "void").mkdir()
+    for name in ("void", "nowhere"):
+        refused(tmp_path / name, "holds no training run")
+
+
+def test_no_checkpoint_yet(run: Path) -> None:
+    (run / "latest.pt").unlink()
+    refused(run, "has no checkpoint yet")
+
+
+@pytest.mark.parametrize("version", [0, 2, "x"])
+def test_another_format_is_refused(run: Path, version: object) -> None:
+    values = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(values | {"format": version}))
+    refused(run, "was written by another version of Impasto")
+
+
+def test_a_checkpoint_of_another_network_is_refused(run: Path) -> None:
+    values = json.loads((run / "run.json").read_text())
+    values["preset"]["network"] = "tiny-2"
+    (run / "run.json").write_text(json.dumps(values))
+    refused(run, "the checkpoint does not fit this run")
+
+
+@pytest.mark.parametrize(
+    "content", [{"network": {}}, {}, [1, 2], torch.zeros(3)], ids=["part", "none", "list", "tensor"]
+)
+def test_a_foreign_checkpoint_is_refused(run: Path, content: object) -> None:
+    torch.save(content, run / "latest.pt")
+    refused(run, "checkpoint")
