@@ -52,7 +52,7 @@ class Preset:
     style_layers: Mapping[str, float] = field(default_factory=lambda: dict(_GENTLE))
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
-    content_weight: float = 0.09
+    content_weight: float = 0.07
     style_weight: float = 1.0
     tv_weight: float = 0.5
     optimizer: str = "adam"
@@ -88,6 +88,7 @@ PRESETS: dict[str, Preset] = {
     "best": Preset(
         source="Impasto's own: quality first, in a few times the default's time",
         style_loss="wasserstein",
+        content_weight=0.09,
         learning_rate=0.03,
         scales=((181, 80), (256, 70), (362, 60), (512, 60), *((side, 3 * count) for side, count in _LARGE)),
     ),
