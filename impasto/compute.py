@@ -97,6 +97,11 @@ def available_memory(device: torch.device) -> int:
     return available
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says so: torch has no class for the CPU's "can't allocate memory"."""
+    return isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error)
+
+
 def _page_cache(used_file: str) -> int:
     """Bytes that a control group counts as used, but gives back when they are needed."""
     try:

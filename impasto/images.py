@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -140,11 +140,9 @@ def _reason(error: BaseException) -> str:
 
 def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
     needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not _register_heif() else ""
-    with _decoding_errors(name, needs), warnings.catch_warnings():
-        # Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
-        warnings.simplefilter("ignore")
+    with _decoding_errors(name, needs), _silenced_warnings:
         image = Image.open(io.BytesIO(data), formats=_readable_formats())
-        with image, _silenced_libtiff() if image.format == "TIFF" else contextlib.nullcontext():
+        with image, _silenced_libtiff if image.format == "TIFF" else contextlib.nullcontext():
             if short_side is not None:
                 image.draft(None, (short_side, short_side))
             return _decode(image, data, name)
@@ -163,8 +161,39 @@ def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
         raise ImpastoError(f"{name} is damaged: {_reason(error)}") from None
 
 
+class _Shared:
+    """A context that several threads may be in at once: the first one in enters it, the last one out leaves it.
+
+    For what is one for the whole process: each thread that saved and restored it alone could restore what another set.
+    """
+
+    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._make, self._lock, self._inside = make, threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._context = self._make()
+                self._context.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._context.__exit__(None, None, None)
+
+
 @contextlib.contextmanager
-def _silenced_libtiff() -> Iterator[None]:
+def _no_warnings() -> Iterator[None]:
+    """Pillow warns at half of the size where it raises; and of odd metadata that is not used here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _quiet_libtiff() -> Iterator[None]:
     """libtiff writes its errors to the process's stderr itself, beside the exception: one error, one line."""
     try:
         kept = os.dup(2)
@@ -181,6 +210,9 @@ def _silenced_libtiff() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(null)
+
+
+_silenced_libtiff, _silenced_warnings = _Shared(_quiet_libtiff), _Shared(_no_warnings)
 
 
 @cache

@@ -88,7 +88,7 @@ class Measure(NamedTuple):
         return Measure(content, styles)
 
 
-def _pyramid(mask: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+def pyramid_of(mask: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     """A (H, W) mask averaged down to each layer's resolution, as the network's pooling does: floor(H/s) rows."""
     return {layer: F.avg_pool2d(mask[None, None], stride(layer))[0, 0] for layer in layers}
 
@@ -145,7 +145,7 @@ class Objective:
                 index = len(unique)
                 unique.append(style.mask)
             self._mask_of_style.append(index)
-        self._masks = [None if mask is None else _pyramid(mask, self._style_layers) for mask in unique]
+        self._masks = [None if mask is None else pyramid_of(mask, self._style_layers) for mask in unique]
 
     def _feature_maps(self, image: Tensor, layers: list[str]) -> dict[str, Tensor]:
         if not layers:
@@ -160,7 +160,7 @@ class Objective:
         return maps
 
     def _style_statistics(self, image: Tensor, region: Tensor | None, tiles: list[Window]) -> dict[str, Statistics]:
-        pyramid = None if region is None else _pyramid(region, self._style_layers)
+        pyramid = None if region is None else pyramid_of(region, self._style_layers)
         sums: dict[str, Statistics] = {}
         for window in tiles:
             for layer, features in self.network(image[(..., *window.outer)], self._style_layers).items():

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from . import color, images
 from .canvas import Canvas, DivergedError, resample
-from .compute import Compute, available_memory, choose_device, choose_precision
+from .compute import Compute, available_memory, choose_device, choose_precision, out_of_memory
 from .errors import ImpastoError, check_integer, check_number, unknown
 from .images import FloatArray, ImageLike, Picture
 from .inputs import MIN_SIDE, Inputs, Painting, Style
@@ -180,8 +180,8 @@ def optimize(
     run = _Run(recipe, inputs, network, plan, style_scale, strength, seed, callback, start)
     try:
         return run.run()
-    except (MemoryError, RuntimeError) as error:  # torch has no class for the CPU's "can't allocate memory"
-        if isinstance(error, MemoryError) or "out of memory" in str(error) or "allocate memory" in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if out_of_memory(error):
             planned = f"{needed / 1e9:.1f} GB were planned"
             raise ImpastoError(f"out of memory ({planned}): choose a smaller --size or set --memory") from error
         raise

@@ -12,6 +12,7 @@ import click
 from ..errors import ImpastoError
 from ..networks import NETWORKS
 from ..training import TRAINING_PRESETS, TrainingResult, train
+from ..training.distributed import is_first
 from .options import option_of
 from .progress import TrainingProgress
 
@@ -77,6 +78,7 @@ def command(
             if parameter.name in _NOT_WITH_RESUME and _was_given(context, parameter.name):
                 flag = max(parameter.opts, key=len)
                 raise ImpastoError(f"{flag} contradicts --resume: a resumed run goes on with its own settings")
+    as_json, quiet = as_json and is_first(), quiet or not is_first()
     with TrainingProgress(quiet) as progress:
         result = train(
             content=list(content) or None, callback=progress.update, note=progress.note, progress=not quiet, **options
@@ -111,8 +113,7 @@ def _report(result: TrainingResult, as_json: bool, quiet: bool) -> int:
         loss = f"  validation loss {result.about.validation_loss:.4g}" if result.about else ""
         click.echo(f"{result.output}  {result.images_seen} photographs in {result.seconds / 60:.1f} min{loss}")
         click.echo(f"{result.run / 'contact-sheet.jpg'} shows how it came about")
-    if result.stopped == "interrupted":
+    if result.stopped == "interrupted" and is_first():
         message = f"interrupted after {result.images_seen} photographs; go on with: impasto train --resume {result.run}"
         click.echo(f"impasto: {message}", err=True)
-        return 130
-    return 0
+    return 130 if result.stopped == "interrupted" else 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from .. import images
-from ..compute import Compute, choose_device, choose_precision
+from ..compute import Compute, choose_device, choose_precision, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..export import export, load_network
 from ..images import Picture
@@ -24,16 +26,23 @@ from ..networks import NETWORKS, ImageTransformationNetwork, create_network
 from ..objective import Losses, Terms
 from ..style_model import About
 from ..weights import load_weights
-from .distributed import Processes, join, leave, local_device
+from .distributed import Processes, joined, local_device
 from .perceptual import PerceptualLoss
 from .photographs import Crops, Photographs
-from .presets import TrainingPreset, get_training_preset
+from .presets import SCHEDULES, TrainingPreset, get_training_preset
 from .run import RunFolder, Settings
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
 SAMPLES, SAMPLE_SIDE = 4, 384
 STYLES = Path(__file__).parent.parent / "styles"
+_OVERRIDES = (
+    "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
+    "style_loss", "loss_network",
+)  # fmt: skip
+_RESUMABLE = (
+    "painting", "content", "output", "resume", "device", "checkpoint_minutes", "progress", "callback", "note",
+)  # fmt: skip
 
 PathLike = str | os.PathLike[str]
 
@@ -132,97 +141,134 @@ def train(
     Raises:
         ImpastoError: bad input, contradictory options, a run that cannot be resumed, or a loss that is not finite.
     """
+    options = dict(locals())
     tell = note or (lambda _: None)
     check_number("checkpoint minutes", checkpoint_minutes, 0)
-    compute = _compute(device)
-    if resume is None:
-        if painting is None:
-            raise ImpastoError("a painting is needed (or a run to resume)")
-        if content is None:
-            raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
-        recipe = _resolve(
-            get_training_preset(preset) if isinstance(preset, str) else preset,
-            network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
-            content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight, style_loss=style_loss,
-            loss_network=loss_network,
-        )  # fmt: skip
-        if iterations is not None and minutes is not None:
-            raise ImpastoError("iterations and minutes contradict each other: give one of them")
-        if minutes is not None:
-            check_number("minutes", minutes, 0.01, 1e6)
-        check_number("style scale", style_scale, 0.1, 10)
-        check_integer("seed", seed, 0, 2**63 - 1)
-        target = _check_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
-        recipe, warm_start = _choose_start(start, recipe, network)
-        photographs = Photographs(content)
-        settings = Settings(
-            os.path.abspath(painting), _hash(Path(painting)),  # noqa: PTH100
-            [os.path.abspath(source) for source in photographs.sources], photographs.fingerprint,  # noqa: PTH100
-            os.path.abspath(target), preset if isinstance(preset, str) else "custom", recipe, minutes,  # noqa: PTH100
-            style_scale, warm_start, seed, None if weights is None else os.path.abspath(weights),  # noqa: PTH100
-            _precision(compute, precision), [os.path.abspath(sample) for sample in samples],  # noqa: PTH100
-            {"name": name or target.stem, "title": title or name or target.stem, "artist": artist, "year": year,
-             "source": source, "licence": licence},
-        )  # fmt: skip
-        folder = RunFolder(run if run is not None else Path("runs") / settings.about["name"])
-    else:
-        folder = RunFolder(resume)
-        settings = folder.settings()
-        target = _check_target(Path(settings.output))
-        photographs = Photographs(settings.content)
-        _check_same(folder, settings, photographs, painting, content, output)
-    picture = images.load(settings.painting if painting is None else painting, "painting")
-    shown = [images.load(sample, "sample photograph") for sample in settings.samples]
-    recipe = settings.preset
-    crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
-    compute = Compute(compute.device, choose_precision(compute.device, settings.precision))
-    loss_weights = load_weights(recipe.loss_network, settings.weights, progress)
-    loss = _perceptual_loss(recipe, settings, picture, LossNetwork(
-        loss_weights, recipe.pooling, recipe.padding, compute.device, compute.dtype
-    ))  # fmt: skip
-    transformation = _first_weights(settings, warm=resume is None)
-    state = None if resume is None else folder.load(folder.latest)
-    processes = join(compute.device)
-    try:
+    chosen = choose_device(local_device(device))
+    with joined(chosen) as processes, _memory_errors():
+        if resume is None:
+            folder, settings, photographs = _begin(options, chosen, processes)
+        else:
+            folder, settings, photographs = _go_on(options)
+        target = _check_target(_short(Path(settings.output)) if output is None else Path(output))
+        picture = images.load(settings.painting if painting is None else painting, "painting")
+        recipe = settings.preset
+        compute = Compute(chosen, choose_precision(chosen, settings.precision))
+        crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
+        loss = _perceptual_loss(settings, picture, compute, progress)
+        transformation = _first_weights(settings, warm=resume is None)
+        check_integer("crop", min(side for _, side in recipe.crops), transformation.smallest)
         trainer = Trainer(
-            transformation, loss, crops, recipe, settings.minutes, folder, compute,
-            [images.load(p).resized(images.fit(p.size, SAMPLE_SIDE)) for p in shown]
-            or crops.samples(SAMPLES, SAMPLE_SIDE),
+            transformation, loss, crops, recipe, settings.minutes, folder, compute, _samples(settings, crops, tell),
             processes, checkpoint_minutes,
         )  # fmt: skip
-        if state is not None:
-            trainer.restore(state)
+        if resume is not None:
+            trainer.restore(folder.load(folder.latest))
         if processes.first:
-            if state is None:
+            if resume is None:
                 folder.create(settings)
             folder.start_metrics(trainer.iteration)
             tell(_describe(settings, photographs, processes, folder))
         with _signals() as stop:
             stopped = trainer.run(callback if processes.first else None, tell, stop)
-        if not processes.first:
-            return _result(trainer, photographs, folder, None, None, stopped)
-        for line in _describe_skipped(photographs):
-            tell(line)
-        if stopped == "interrupted":
-            folder.finish(picture)
-            return _result(trainer, photographs, folder, None, None, stopped)
-        about = export(_best(trainer, folder), _about(settings, trainer), target)
-        folder.finish(picture)
-        return _result(trainer, photographs, folder, target, about, stopped)
-    finally:
-        leave()
+        about = None
+        if processes.first:
+            for line in _describe_skipped(photographs):
+                tell(line)
+            if stopped != "interrupted":
+                about = export(*_best(settings, trainer), target)
+            try:
+                folder.finish(picture)
+            except ImpastoError as error:  # the model is what counts
+                tell(str(error))
+        return TrainingResult(
+            None if about is None else target, about, folder.path, trainer.iteration, trainer.images_seen,
+            trainer.seconds, trainer.validation, dict(photographs.skipped), stopped,
+        )  # fmt: skip
 
 
 # --- options -----------------------------------------------------------------------------------------------
 
 
-def _compute(device: str) -> Compute:
-    return Compute(choose_device(local_device(device)), torch.float32)
+def _begin(
+    options: dict[str, Any], device: torch.device, processes: Processes
+) -> tuple[RunFolder, Settings, Photographs]:
+    """A new run's folder, its settings checked and resolved, and its photographs. Nothing is written yet."""
+    painting, content, output, preset = (options[name] for name in ("painting", "content", "output", "preset"))
+    if painting is None:
+        raise ImpastoError("a painting is needed (or a run to resume)")
+    if content is None:
+        raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
+    if options["iterations"] is not None and options["minutes"] is not None:
+        raise ImpastoError("iterations and minutes contradict each other: give one of them")
+    if options["minutes"] is not None:
+        check_number("minutes", options["minutes"], 0.01, 1e6)
+    check_number("style scale", options["style_scale"], 0.1, 10)
+    check_integer("seed", options["seed"], 0, 2**63 - 1)
+    recipe = _resolve(
+        get_training_preset(preset) if isinstance(preset, str) else preset,
+        **{name: options[name] for name in _OVERRIDES},
+    )
+    target = _check_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
+    recipe, warm_start = _choose_start(options["start"], recipe, options["network"])
+    name = options["name"] or target.stem
+    folder = RunFolder(options["run"] if options["run"] is not None else Path("runs") / name)
+    folder.check_free()
+    photographs = Photographs(content)
+    # What "auto" comes to is fixed for the whole run and all its processes, so that they compute the same.
+    precision = options["precision"] if options["precision"] != "auto" else recipe.precision
+    (dtype,) = processes.agree(str(choose_precision(device, precision)))
+    about = {key: options[key] for key in ("title", "artist", "year", "source", "licence")}
+    settings = Settings(
+        painting=_absolute(painting),
+        painting_hash=_hash(Path(painting)),
+        content=[_absolute(source) for source in photographs.sources],
+        photographs=photographs.fingerprint,
+        output=_absolute(target),
+        preset_name=preset if isinstance(preset, str) else "custom",
+        preset=recipe,
+        minutes=options["minutes"],
+        style_scale=options["style_scale"],
+        warm_start=warm_start,
+        seed=options["seed"],
+        weights=None if options["weights"] is None else _absolute(options["weights"]),
+        precision=dtype.removeprefix("torch."),
+        samples=[_absolute(sample) for sample in options["samples"]],
+        about={"name": name, **about, "title": about["title"] or name},
+    )
+    for sample in settings.samples:
+        images.load(sample, "sample photograph")
+    return folder, settings, photographs
 
 
-def _precision(compute: Compute, precision: str) -> str:
-    """What "auto" comes to, fixed for the whole run, so that a resumed one computes the same."""
-    return str(choose_precision(compute.device, precision)).removeprefix("torch.")
+def _go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
+    """An interrupted run's folder, settings and photographs; refuses what would make it another run."""
+    for name, parameter in inspect.signature(train).parameters.items():
+        if name not in _RESUMABLE and options[name] != parameter.default:
+            raise ImpastoError(f"{name} contradicts resume: a resumed run goes on with its own settings")
+    folder = RunFolder(options["resume"])
+    settings = folder.settings()
+    content, output = options["content"], options["output"]
+    photographs = Photographs(settings.content if content is None else content)
+    if _hash(Path(options["painting"] or settings.painting)) != settings.painting_hash:
+        raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
+    if photographs.fingerprint != settings.photographs:
+        raise ImpastoError(
+            f"{folder.path} is a run with other photographs: some were added, removed or changed since; "
+            "put them back or start anew"
+        )
+    if output is not None and _absolute(output) != settings.output:
+        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
+    return folder, settings, photographs
+
+
+def _short(path: Path) -> Path:
+    """A path as people would write it: relative below the working folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _absolute(path: PathLike) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  # links stay as they are
 
 
 def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
@@ -234,6 +280,10 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
         check_number(number.replace("_", " "), getattr(recipe, number), 0)
     check_number("learning rate", recipe.learning_rate, 1e-8, 1)
     check_integer("iterations", recipe.iterations, 1)
+    if recipe.schedule not in SCHEDULES:
+        raise unknown("schedule", recipe.schedule, SCHEDULES)
+    if not recipe.crops:
+        raise ImpastoError("the preset has no crops")
     check_integer("batch size", recipe.batch_size, 1, 4096)
     content_form(recipe.content_loss)
     style_form(recipe.style_loss)
@@ -269,24 +319,6 @@ def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tu
     return replace(recipe, network=about.network), os.path.abspath(start)  # noqa: PTH100
 
 
-def _check_same(
-    folder: RunFolder,
-    settings: Settings,
-    photographs: Photographs,
-    painting: PathLike | None,
-    content: PathLike | Sequence[PathLike] | None,
-    output: PathLike | None,
-) -> None:
-    """Refuse to go on with another painting, other photographs or another output than the run began with."""
-    if _hash(Path(painting if painting is not None else settings.painting)) != settings.painting_hash:
-        raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
-    given = photographs if content is None else Photographs(content)
-    if given.fingerprint != settings.photographs:
-        raise ImpastoError(f"{folder.path} is a run with other photographs than there are now")
-    if output is not None and os.path.abspath(output) != settings.output:  # noqa: PTH100
-        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
-
-
 def _hash(painting: Path) -> str:
     try:
         return hashlib.sha256(painting.read_bytes()).hexdigest()
@@ -298,21 +330,43 @@ def _hash(painting: Path) -> str:
 # --- parts -------------------------------------------------------------------------------------------------
 
 
-def _perceptual_loss(
-    recipe: TrainingPreset, settings: Settings, picture: Picture, network: LossNetwork
-) -> PerceptualLoss:
+def _perceptual_loss(settings: Settings, picture: Picture, compute: Compute, progress: bool) -> PerceptualLoss:
+    recipe = settings.preset
+    network = LossNetwork(
+        load_weights(recipe.loss_network, settings.weights, progress), recipe.pooling, recipe.padding,
+        compute.device, compute.dtype,
+    )  # fmt: skip
     layers = [*recipe.content_layers, *recipe.style_layers]
     network.check_layers(layers)
     width, height = picture.size
     scale = recipe.painting_size * settings.style_scale / (width * height) ** 0.5
     scale = max(scale, max(stride(layer) for layer in layers) / min(width, height))
-    resized = images.resize(picture.pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     terms = Terms(
         recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
         recipe.content_weight, recipe.style_weight, recipe.tv_weight,
     )  # fmt: skip
-    device = network.get_buffer("input_mean").device
-    return PerceptualLoss(network, terms, images.to_tensor(resized, device))
+    # Pixels that an alpha channel hides have no say in the style.
+    region = None if picture.alpha is None else images.to_tensor(images.resize(picture.alpha, size), compute.device)
+    if region is not None and not region.any():
+        raise ImpastoError("nothing of the painting can be seen: it is transparent everywhere")
+    painting = images.to_tensor(images.resize(picture.pixels, size), compute.device)
+    return PerceptualLoss(network, terms, painting, None if region is None else region[0, 0])
+
+
+def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object]) -> list[Picture]:
+    """The photographs that are painted while training: those asked for (as far as they are still there), or some."""
+    if not settings.samples:
+        return crops.samples(SAMPLES, SAMPLE_SIDE)
+    found = []
+    for sample in settings.samples:
+        try:
+            picture = images.load(sample, "sample photograph")
+        except ImpastoError as error:
+            tell(str(error))
+        else:
+            found.append(picture.resized(images.fit(picture.size, SAMPLE_SIDE)))
+    return found
 
 
 def _first_weights(settings: Settings, warm: bool) -> ImageTransformationNetwork:
@@ -323,37 +377,21 @@ def _first_weights(settings: Settings, warm: bool) -> ImageTransformationNetwork
         return create_network(settings.preset.network)
 
 
-def _best(trainer: Trainer, folder: RunFolder) -> ImageTransformationNetwork:
-    """The averaged weights that did best on the photographs held out."""
+def _best(settings: Settings, trainer: Trainer) -> tuple[ImageTransformationNetwork, About]:
+    """The averaged weights that did best on the photographs held out, and what is to be said of them."""
+    folder, losses, iteration = trainer.folder, trainer.validation, trainer.iteration
+    network = trainer.average
     if folder.best.exists():
-        trainer.average.load_state_dict(folder.load(folder.best)["average"])
-    return trainer.average
-
-
-def _about(settings: Settings, trainer: Trainer) -> About:
-    best = trainer.folder.load(trainer.folder.best)["validation"] if trainer.folder.best.exists() else None
-    losses = Losses(**best) if best else trainer.validation
-    return About(
+        best = folder.load(folder.best)
+        network.load_state_dict(best["average"])
+        losses, iteration = Losses(**best["validation"]), best["iteration"]
+    about = About(
         **settings.about,  # type: ignore[arg-type]  # all of them strings
-        network=settings.preset.network, preset=settings.preset_name,
-        warm_start=Path(settings.warm_start).stem, images_seen=trainer.images_seen,
-        content_loss=losses.content if losses else None, style_loss=losses.style if losses else None,
-        validation_loss=losses.total if losses else None,
+        network=settings.preset.network, preset=settings.preset_name, warm_start=Path(settings.warm_start).stem,
+        images_seen=iteration * settings.preset.batch_size, content_loss=losses.content if losses else None,
+        style_loss=losses.style if losses else None, validation_loss=losses.total if losses else None,
     )  # fmt: skip
-
-
-def _result(
-    trainer: Trainer,
-    photographs: Photographs,
-    folder: RunFolder,
-    output: Path | None,
-    about: About | None,
-    stopped: str | None,
-) -> TrainingResult:
-    return TrainingResult(
-        output, about, folder.path, trainer.iteration, trainer.images_seen, trainer.seconds, trainer.validation,
-        dict(photographs.skipped), stopped,
-    )  # fmt: skip
+    return network, about
 
 
 def _describe(settings: Settings, photographs: Photographs, processes: Processes, folder: RunFolder) -> str:
@@ -369,6 +407,16 @@ def _describe_skipped(photographs: Photographs) -> Iterator[str]:
         named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])
         more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
         yield f"skipped {len(skipped)} of {len(photographs)} files that are no usable photographs ({named}{more})"
+
+
+@contextlib.contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        raise ImpastoError("out of memory: choose a smaller --batch-size or --network") from error
 
 
 @contextlib.contextmanager

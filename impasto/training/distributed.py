@@ -6,15 +6,20 @@ are averaged, so that a run is the same in one process or many.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from ..errors import ImpastoError
+
+T = TypeVar("T")
+_PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,13 @@ class Processes:
         """The network whose gradients are averaged over all processes."""
         return nn.parallel.DistributedDataParallel(network) if self.count > 1 else network
 
-    def agree(self, value: float) -> float:
-        """The first process's value, in all of them: clocks differ."""
+    def agree(self, *values: T) -> tuple[T, ...]:
+        """The first process's values, in all of them: clocks and measurements differ."""
         if self.count == 1:
-            return value
-        holder: list[object] = [value]
+            return values
+        holder = [values]
         dist.broadcast_object_list(holder)
-        return cast(float, holder[0])
+        return holder[0]
 
     def share(self, batch_size: int) -> int:
         """This process's part of a batch."""
@@ -48,9 +53,24 @@ class Processes:
         return batch_size // self.count
 
 
-def join(device: torch.device) -> Processes:
-    """Join the processes that torchrun started, or be alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+@contextlib.contextmanager
+def joined(device: torch.device) -> Iterator[Processes]:
+    """Among the processes that torchrun started, or alone. Parts from them at the end, unless the caller had joined."""
+    before = dist.is_initialized()
+    try:
+        yield _join(device)
+    finally:
+        if dist.is_initialized() and not before:
+            dist.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Whether this process writes and talks; the others are silent."""
+    return os.environ.get("RANK", "0") == "0" or not all(name in os.environ for name in _PLACE)
+
+
+def _join(device: torch.device) -> Processes:
+    if not all(name in os.environ for name in _PLACE) or int(os.environ["WORLD_SIZE"]) == 1:
         return Processes()
     if not dist.is_initialized():
         if device.type == "cuda":
@@ -65,9 +85,3 @@ def local_device(name: str) -> str:
     if rank is not None and name in ("auto", "cuda") and torch.cuda.is_available():
         return f"cuda:{rank}"
     return name
-
-
-def leave() -> None:
-    """Part from the others."""
-    if dist.is_initialized():
-        dist.destroy_process_group()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..loss_network import LossNetwork
 from ..losses import content_distance, content_form, feature_statistics, style_form, total_variation
-from ..objective import Terms
+from ..objective import Terms, pyramid_of
 
 
 class BatchLosses(NamedTuple):
@@ -30,16 +30,20 @@ class PerceptualLoss:
         network: the loss network.
         terms: layers, forms and weights; their `strength` is not used.
         painting: (1, 3, h, w) in [0, 1], at the size whose strokes the network is to learn.
+        region: (h, w) in [0, 1], how much of each of its pixels can be seen; None is all.
     """
 
-    def __init__(self, network: LossNetwork, terms: Terms, painting: Tensor) -> None:
+    def __init__(self, network: LossNetwork, terms: Terms, painting: Tensor, region: Tensor | None = None) -> None:
         self.network, self.terms = network, terms
         self._content_form, self._style_form = content_form(terms.content_loss), style_form(terms.style_loss)
         self._style_layers = [layer for layer, weight in terms.style_layers.items() if weight > 0]
         self._content_layers = [layer for layer, weight in terms.content_layers.items() if weight > 0]
         with torch.no_grad():
             features = network(painting, self._style_layers)
-            self._targets = {layer: feature_statistics(features[layer]) for layer in self._style_layers}
+            weights = {} if region is None else pyramid_of(region, self._style_layers)
+            self._targets = {
+                layer: feature_statistics(features[layer], weights.get(layer)) for layer in self._style_layers
+            }
 
     @torch.no_grad()
     def content_features(self, photos: Tensor) -> dict[str, Tensor]:

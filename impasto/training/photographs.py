@@ -6,10 +6,12 @@ interrupted run stopped, or to share a run between several processes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import tarfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -63,9 +65,11 @@ class Photographs:
         self.sources = [Path(source) for source in given]
         self.skipped: dict[str, str] = {}
         self._unusable: set[int] = set()
+        self._lock = threading.Lock()
         self.entries = [entry for source in self.sources for entry in self._list(source)]
         if not self.entries:
-            raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}")
+            reasons = "".join(f": {reason}" for reason in list(self.skipped.values())[:1])
+            raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}{reasons}")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -81,7 +85,10 @@ class Photographs:
 
     def _list(self, source: Path) -> Iterator[Entry]:
         if source.is_dir():
-            files = sorted(path for path in source.rglob("*") if path.is_file())
+            found = sorted(path for path in source.rglob("*") if path.is_file())
+            # What earlier runs painted into this folder is nothing to learn from.
+            runs = {path.parent for path in found if path.name == "run.json" and (path.parent / "samples").is_dir()}
+            files = [path for path in found if runs.isdisjoint(path.parents)]
         elif source.is_file():
             files = [source]
         else:
@@ -99,6 +106,11 @@ class Photographs:
                 for member in shard:
                     if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
                         yield Entry(file, f"{name}/{member.name}", member.offset_data, member.size)
+                end = shard.offset
+            with file.open("rb") as data:
+                data.seek(end)
+                if data.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+                    self.skipped[name] = f"shard {name} is damaged: what follows its byte {end} cannot be read"
         except (tarfile.TarError, OSError, EOFError) as error:
             self.skipped[name] = f"shard {name} is damaged: {error}"
 
@@ -119,8 +131,10 @@ class Photographs:
             reason = f"smaller than {SMALLEST} px"
         except (ImpastoError, OSError) as error:
             reason = str(error).removeprefix("the photograph is ")
-        self._unusable.add(index)
-        self.skipped[entry.name if entry.name not in self.skipped else f"{entry.file}: {entry.name}"] = reason
+        with self._lock:  # two threads may have come upon the same file
+            if index not in self._unusable:
+                self._unusable.add(index)
+                self.skipped[entry.name if entry.name not in self.skipped else f"{entry.file}: {entry.name}"] = reason
         return None
 
 
@@ -235,7 +249,7 @@ def pack(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ImpastoError(f"{target} is not an empty folder")
     shard: tarfile.TarFile | None = None
-    written = 0
+    written, whole = 0, False
     try:
         for index in range(len(photographs)):
             picture = photographs.load(index, short_side)
@@ -254,11 +268,14 @@ def pack(
             if progress is not None:
                 progress(index + 1, len(photographs))
         _finish(shard)
+        whole = True
     except OSError as error:
         raise ImpastoError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
-        if shard is not None:
-            shard.close()
+        if shard is not None and not whole:
+            with contextlib.suppress(OSError):
+                shard.fileobj.close()  # not the shard: that would write to a disk that may be full
+            Path(str(shard.name)).unlink(missing_ok=True)
     if not written:
         raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
     return photographs

@@ -13,6 +13,9 @@ def _style_layers() -> dict[str, float]:
     return {"relu1_1": 0.2, "relu2_1": 0.2, "relu3_1": 0.2, "relu4_1": 0.2, "relu5_1": 0.1}
 
 
+SCHEDULES = ("cosine", "constant")
+
+
 @dataclass(frozen=True)
 class TrainingPreset:
     """A recipe. The defaults are those of `default`.
@@ -34,6 +37,7 @@ class TrainingPreset:
         averaging: decay of the exponential average over weights that is the result; 0 takes the last ones.
         weakened: share of the photographs that are trained at a random strength instead of 1, where the network is
             adjustable.
+        precision: of both networks' convolutions where the caller leaves the choice.
     """
 
     source: str
@@ -45,7 +49,7 @@ class TrainingPreset:
     style_layers: Mapping[str, float] = field(default_factory=_style_layers)
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
-    content_weight: float = 0.09
+    content_weight: float = 0.07
     style_weight: float = 1.0
     tv_weight: float = 0.5
     iterations: int = 12_000
@@ -58,6 +62,7 @@ class TrainingPreset:
     schedule: str = "cosine"
     averaging: float = 0.998
     weakened: float = 0.25
+    precision: str = "auto"
 
 
 TRAINING_PRESETS: dict[str, TrainingPreset] = {
@@ -74,9 +79,9 @@ TRAINING_PRESETS: dict[str, TrainingPreset] = {
         style_loss="gram-mse",  # as the authors' code has it, whose weights 1 and 5 these are
         content_weight=1.0,
         style_weight=5.0,
-        # The authors' code takes 1e-6 / 2 times the sum of squared differences over pixels in 0 … 255; `losses` takes
-        # the mean over pixels in [0, 1].
-        tv_weight=1e-6 / 2 * 3 * 256**2 * 255**2,
+        # The authors' code takes 1e-6 / 2 times the sum of squared differences over all pixels of a batch, in 0 … 255,
+        # beside means over the batch; `losses` takes the mean over pixels in [0, 1].
+        tv_weight=4 * 1e-6 / 2 * 3 * 256**2 * 255**2,
         iterations=40_000,
         crops=((1.0, 256),),
         zoom=1.0,
@@ -86,6 +91,7 @@ TRAINING_PRESETS: dict[str, TrainingPreset] = {
         schedule="constant",
         averaging=0.0,
         weakened=0.0,
+        precision="float32",
     ),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from .. import images
 from ..errors import ImpastoError
@@ -74,17 +76,27 @@ class RunFolder:
         """One row a report."""
         return self.path / "metrics.csv"
 
-    def create(self, settings: Settings) -> None:
-        """Make the folder; it must not hold another run."""
+    def check_free(self) -> None:
+        """Raise `ImpastoError` if the folder holds something."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            hint = f"--resume {self.path} goes on with it, " if (self.path / "run.json").exists() else ""
-            raise ImpastoError(f"{self.path} is there already: {hint}--run names another folder")
+            raise ImpastoError(f"{self.path} is there already: {self._hint()}--run names another folder")
+
+    def _hint(self) -> str:
+        return f"--resume {self.path} goes on with it, " if self.latest.exists() else ""
+
+    def create(self, settings: Settings) -> None:
+        """Make the folder."""
         try:
             (self.path / "samples").mkdir(parents=True)
         except OSError as error:
             raise ImpastoError(f"cannot make {self.path}: {error.strerror or error}") from None
         text = json.dumps(asdict(settings), indent=1, ensure_ascii=False)
-        images.write_atomically(self.path / "run.json", text.encode())
+        try:
+            images.write_atomically(self.path / "run.json", text.encode())
+        except ImpastoError:
+            for folder in (self.path / "samples", self.path):
+                folder.rmdir()
+            raise
 
     def settings(self) -> Settings:
         """The settings of the run in this folder."""
@@ -123,7 +135,7 @@ class RunFolder:
 
     def start_metrics(self, until: int) -> None:
         """Begin the table, or drop the rows after the iteration that a resumed run goes on from."""
-        rows = [row for row in self.rows() if int(row["iteration"]) <= until]
+        rows = [row for row in self.rows() if float(row["iteration"]) <= until]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
@@ -131,11 +143,11 @@ class RunFolder:
         images.write_atomically(self.metrics, text.getvalue().encode())
 
     def rows(self) -> list[dict[str, str]]:
-        """The table of metrics so far; a last row that a crash cut short is left out."""
+        """The table of metrics so far; rows that a crash or a full disk cut short are left out."""
         if not self.metrics.exists():
             return []
-        with self.metrics.open(newline="") as file:
-            return [row for row in csv.DictReader(file) if row.get("validation") is not None]
+        with self.metrics.open(newline="", errors="replace") as file:
+            return [row for row in csv.DictReader(file) if _whole(row)]
 
     def report(self, values: Mapping[str, object]) -> None:
         """Append a row."""
@@ -166,6 +178,16 @@ class RunFolder:
         images.save(Picture(sheet), self.path / "contact-sheet.jpg")
 
 
+def _whole(row: Mapping[str | None, Any]) -> bool:
+    """Whether a row has all columns, and numbers in them."""
+    try:
+        if set(row) != set(COLUMNS) or None in row.values():
+            return False
+        return all(math.isfinite(float(value or 0)) for value in row.values())
+    except (ValueError, TypeError):
+        return False
+
+
 def side_by_side(pictures: Sequence[Picture], height: int = 256) -> Picture:
     """Pictures of one height in a row."""
     scaled = [p.resized((max(1, round(p.size[0] * height / p.size[1])), height)) for p in pictures]
@@ -173,8 +195,6 @@ def side_by_side(pictures: Sequence[Picture], height: int = 256) -> Picture:
 
 
 def _plot(rows: Sequence[Mapping[str, str]]) -> bytes:
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(8, 4.5), dpi=110, layout="constrained")
     axes = figure.subplots()
     minutes = [float(row["seconds"]) / 60 for row in rows]

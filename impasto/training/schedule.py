@@ -19,6 +19,16 @@ def crop_side(preset: TrainingPreset, progress: float) -> int:
     return preset.crops[-1][1]
 
 
+def work_left(preset: TrainingPreset, progress: float) -> float:
+    """What is left of a training at a progress in [0, 1]: its share of all crops, times their size in px²."""
+    total, start = 0.0, 0.0
+    for index, (part, side) in enumerate(preset.crops):
+        end = 1.0 if index == len(preset.crops) - 1 else start + part
+        total += max(0.0, end - max(start, progress)) * side**2
+        start = end
+    return total
+
+
 def learning_rate(preset: TrainingPreset, progress: float) -> float:
     """Adam's learning rate at a progress in [0, 1]: "cosine" rises in a straight line, then falls to zero."""
     if preset.schedule == "constant":

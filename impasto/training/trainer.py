@@ -27,7 +27,7 @@ from .perceptual import BatchLosses, PerceptualLoss
 from .photographs import Crops
 from .presets import TrainingPreset
 from .run import RunFolder
-from .schedule import crop_side, learning_rate
+from .schedule import crop_side, learning_rate, work_left
 
 CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
 REPORT_SECONDS = 10.0  # between rows of metrics
@@ -84,7 +84,8 @@ class Trainer:
         checkpoint_minutes: float,
     ) -> None:
         self.preset, self.minutes, self.folder, self.compute = preset, minutes, folder, compute
-        self.loss, self.crops, self.samples, self.processes = loss, crops, samples, processes
+        self.loss, self.crops, self.processes = loss, crops, processes
+        self.samples = [sample for sample in samples if min(sample.size) >= network.smallest]  # no thin panoramas
         self.checkpoint_minutes = checkpoint_minutes
         self.network = network.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
@@ -144,17 +145,20 @@ class Trainer:
         began = time.perf_counter() - self.seconds
         saved = tried = time.perf_counter()
         reported, recent, step = 0.0, _Speed(), None
+        self.network.train()
+        network = self.processes.wrap(self.network)
         if self.iteration == 0:
             self._check(note)
+            saved = self._save(saved, note)
         with ThreadPoolExecutor(max(1, min(8, (os.cpu_count() or 1) // 2)), "photographs") as reader:
             upcoming = self._request(reader, self.iteration)
             while True:
-                self.seconds = self.processes.agree(time.perf_counter() - began)
+                (self.seconds,) = self.processes.agree(time.perf_counter() - began)
                 progress = self._progress()
                 if progress >= 1:
                     break
                 batch, upcoming = _stack(upcoming), self._request(reader, self.iteration + 1)
-                losses = self._step(batch, progress)
+                losses = self._step(network, batch, progress)
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
                 check = int(self._progress() * CHECKS) > self.checked
@@ -165,11 +169,11 @@ class Trainer:
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
                     reported = self.seconds
                     self._report(step, check, note)
-                ended = "interrupted" if self.processes.agree(stop()) else None
-                if self.processes.agree(callback is not None and callback(step) is False):
-                    ended = "stopped by request"
-                    if not check:  # the model that is kept is this one, not the last check's
-                        self._check(note)
+                enough = callback is not None and callback(step) is False
+                interrupted, enough = self.processes.agree(stop(), enough)
+                ended = "interrupted" if interrupted else "stopped by request" if enough else None
+                if enough and not check:  # these weights may be the best so far
+                    self._check(note)
                 if check or ended or time.perf_counter() - tried >= 60 * self.checkpoint_minutes:
                     self.seconds, tried = time.perf_counter() - began, time.perf_counter()
                     saved = self._save(saved, note)
@@ -196,13 +200,13 @@ class Trainer:
         first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
         return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
-    def _step(self, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
+    def _step(self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
         photos = self._tensor(batch)
         strength = self._strengths()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.preset, progress)
         content = self.loss.content_features(photos)
-        losses = self.loss(self._paint(self._wrapped, photos, strength), content, strength**3)
+        losses = self.loss(self._paint(network, photos, strength), content, strength**3)
         if not torch.isfinite(losses.total):
             raise ImpastoError(
                 f"the loss is not a finite number any more (iteration {self.iteration + 1}): "
@@ -213,13 +217,6 @@ class Trainer:
         self.optimizer.step()
         self._update_average()
         return losses
-
-    @property
-    def _wrapped(self) -> torch.nn.Module:
-        if not hasattr(self, "_parallel"):
-            self.network.train()
-            self._parallel = self.processes.wrap(self.network)
-        return self._parallel
 
     def _paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
         mixed = self.compute.dtype != torch.float32
@@ -271,9 +268,9 @@ class Trainer:
         self.validation = _mean_losses(found)
         try:
             if self.validation.total < self.best:
-                self.best = self.validation.total
                 state = {"average": self.average.state_dict(), "iteration": self.iteration}
                 self.folder.save(self.folder.best, state | {"validation": vars(self.validation)})
+                self.best = self.validation.total
             if self.iteration == 0:
                 self.folder.save_strip(0, self.samples)
             else:
@@ -291,7 +288,11 @@ class Trainer:
     def _describe(self, crop: int, losses: BatchLosses, speed: float) -> TrainingStep:
         progress = self._progress()
         total = round(self.iteration / progress) if progress else self.preset.iterations
-        remaining = 60 * self.minutes - self.seconds if self.minutes else self.seconds * (1 / progress - 1)
+        if self.minutes:
+            remaining = 60 * self.minutes - self.seconds
+        else:
+            pixels = self.preset.iterations * self.preset.batch_size * work_left(self.preset, progress)
+            remaining = pixels / (crop**2 * speed) if speed else 0.0
         values = Losses(*(value.item() for value in losses))
         return TrainingStep(
             self.iteration, total, progress, crop, values, None if self.validation is None else self.validation.total,
@@ -320,7 +321,7 @@ class Trainer:
             self.folder.save(self.folder.latest, self.state())
         except ImpastoError as error:
             lost = (time.perf_counter() - saved) / 60
-            note(f"{error}; the training goes on, but {lost:.0f} minutes would be lost if it ended now")
+            note(f"{error}; the last {lost:.0f} minutes are not saved")
             return saved
         return time.perf_counter()
 

@@ -209,9 +209,9 @@ def test_an_interrupted_training_says_how_to_go_on(train: Run, run: Run, work: P
         patch.setattr(impasto.cli.progress.TrainingProgress, "update", lambda _, step: interrupt(step))
         ran = train("--json", "-q")
     assert ran.code == 130
-    assert ran.err == "impasto: interrupted after 4 photographs; go on with: impasto train --resume runs/painting\n"
+    assert ran.err == "impasto: interrupted after 2 photographs; go on with: impasto train --resume runs/painting\n"
     told = json.loads(ran.out)
-    assert (told["output"], told["about"], told["stopped"], told["iterations"]) == (None, None, "interrupted", 2)
+    assert (told["output"], told["about"], told["stopped"], told["iterations"]) == (None, None, "interrupted", 1)
     assert not (work / "painting.onnx").exists()
     ran = run("train", "--resume", "runs/painting", "--json", "-q")
     assert (ran.code, ran.err) == (0, "")

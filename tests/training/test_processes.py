@@ -65,7 +65,7 @@ def test_alone() -> None:
     alone, network = Processes(), torch.nn.Linear(1, 1)
     assert alone.first
     assert alone.wrap(network) is network
-    assert alone.agree(3.5) == 3.5
+    assert alone.agree(3.5, 2.0) == (3.5, 2.0)
 
 
 def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

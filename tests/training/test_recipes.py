@@ -32,7 +32,7 @@ def test_johnson2016_is_as_published() -> None:
     assert (preset.learning_rate, preset.betas, preset.schedule) == (1e-3, (0.9, 0.999), "constant")
     assert (preset.averaging, preset.weakened) == (0, 0)
     pixels = 3 * 256**2
-    assert preset.tv_weight * (1 / 255) ** 2 / pixels == pytest.approx(1e-6 / 2)
+    assert preset.tv_weight * (1 / 255) ** 2 / pixels == pytest.approx(preset.batch_size * 1e-6 / 2)
 
 
 @pytest.mark.parametrize("name", TRAINING_PRESETS)

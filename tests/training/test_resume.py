@@ -194,7 +194,10 @@ def test_another_precision_is_not_taken_up(place: Path, tmp_path: Path) -> None:
     """A resumed run computes as it began."""
     interrupted(place, tmp_path / "run", at=2)
     assert RunFolder(tmp_path / "run").settings().precision == "float32"
-    train(resume=tmp_path / "run", precision="bfloat16", seed=9, batch_size=1)
+    for options in ({"precision": "bfloat16"}, {"seed": 9}, {"batch_size": 1}):
+        with pytest.raises(ImpastoError, match="contradicts resume: a resumed run goes on with its own settings"):
+            train(resume=tmp_path / "run", **options)
+    train(resume=tmp_path / "run")
     assert_same(tmp_path / "run", place / "run")
 
 
@@ -241,7 +244,7 @@ def test_changed_photographs_are_refused(place: Path, tmp_path: Path) -> None:
     shutil.copy(place / "painting.jpg", tmp_path)
     train_in(tmp_path, iterations=2, callback=lambda _: False)
     noise(4).save(tmp_path / "photos" / "4.jpg")
-    refused(tmp_path / "run", "with other photographs than there are now")
+    refused(tmp_path / "run", "with other photographs: some were added, removed or changed")
     (tmp_path / "photos" / "4.jpg").unlink()
     noise(5).save(tmp_path / "painting.jpg")
     refused(tmp_path / "run", "is the run of another painting")

@@ -57,9 +57,10 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, folder: Run
     (tmp_path / "file").write_text("mine")
     for name in ("full", "file"):
         with pytest.raises(ImpastoError, match="is there already: --run names another folder"):
-            RunFolder(tmp_path / name).create(SETTINGS)
+            RunFolder(tmp_path / name).check_free()
+    folder.latest.write_bytes(b"a checkpoint")
     with pytest.raises(ImpastoError, match=r"--resume \S+run goes on with it"):
-        folder.create(replace(SETTINGS, seed=4))
+        folder.check_free()
     assert folder.settings().seed == 3
 
 
