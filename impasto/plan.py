@@ -16,7 +16,7 @@ from .tiling import ALIGNMENT
 HALO = 64  # px around a tile: gradients are exact for layers up to relu4_1, within 0.1 % for relu5_1
 MIN_TILE, MAX_TILE = 256, 2048  # px
 # Beside the features kept for the gradient, of the widest layer: its gradient, the next one, and float32 copies.
-_WORKING_CHANNELS = 84
+_WORKING_CHANNELS = 64
 _IMAGE_COPIES = 14  # float32 RGB copies of the picture: pixels, gradient, moments, average, content, style, masks
 _LBFGS_COPIES = 24  # ten pairs of curvature vectors and working copies
 _FIXED_BYTES = 250_000_000  # the loss network and its runtime

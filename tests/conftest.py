@@ -9,6 +9,9 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
+from ran import Ran, Run
+
+from impasto.cli import main
 
 # Tests run in several processes at once: one thread each is fastest, and makes sums the same on every machine size.
 torch.set_num_threads(1)
@@ -60,3 +63,17 @@ def files(
     mask[:, :48] = 255
     Image.fromarray(mask).save(folder / "mask.png")
     return folder
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """The command line in this process; what its libraries write past Python is captured too."""
+
+    def call(*arguments: object) -> Ran:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, *capfd.readouterr())
+
+    return call

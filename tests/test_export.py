@@ -17,6 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from stirred import stir
 from torch import Tensor
 
 import impasto
@@ -36,19 +37,6 @@ ABOUT = About(
     licence="public domain", preset="fast", warm_start="starry-night", images_seen=40_000, content_loss=0.4,
     style_loss=0.0125, validation_loss=1.65,
 )  # fmt: skip
-
-
-def stir(network: ImageTransformationNetwork) -> ImageTransformationNetwork:
-    """Moves biases, scales, slopes and running statistics away from where they start, as training does."""
-    generator = torch.Generator().manual_seed(1)
-    for key, value in network.state_dict().items():
-        if key.endswith("running_var"):
-            value.uniform_(0.5, 2, generator=generator)
-        elif value.ndim == 1:
-            value.add_(0.2 * torch.randn(value.shape, generator=generator))
-        elif value.ndim == 0:
-            value.fill_(12_345)
-    return network
 
 
 def photograph(height: int, width: int) -> Tensor:

@@ -24,7 +24,7 @@ from ..loss_network import LossNetwork, stride
 from ..losses import content_form, style_form
 from ..networks import NETWORKS, ImageTransformationNetwork, create_network
 from ..objective import Losses, Terms
-from ..style_model import About
+from ..style_model import About, read_about
 from ..weights import load_weights
 from .distributed import Processes, joined, local_device
 from .perceptual import PerceptualLoss
@@ -159,8 +159,8 @@ def train(
         transformation = _first_weights(settings, warm=resume is None)
         check_integer("crop", min(side for _, side in recipe.crops), transformation.smallest)
         trainer = Trainer(
-            transformation, loss, crops, recipe, settings.minutes, folder, compute, _samples(settings, crops, tell),
-            processes, checkpoint_minutes,
+            transformation, loss, crops, recipe, settings.minutes, folder, compute,
+            _samples(settings, crops, None if resume is None else tell), processes, checkpoint_minutes,
         )  # fmt: skip
         if resume is not None:
             trainer.restore(folder.load(folder.latest))
@@ -236,8 +236,6 @@ def _begin(
         samples=[_absolute(sample) for sample in options["samples"]],
         about={"name": name, **about, "title": about["title"] or name},
     )
-    for sample in settings.samples:
-        images.load(sample, "sample photograph")
     return folder, settings, photographs
 
 
@@ -310,13 +308,13 @@ def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tu
         return recipe, ""
     if start == "auto":
         for file in sorted(STYLES.glob("*.onnx")):
-            if load_network(file)[1].network == recipe.network:
+            if read_about(file).network == recipe.network:
                 return recipe, str(file)
         return recipe, ""
-    about = load_network(start)[1]
+    about = read_about(start)
     if network is not None and about.network != network:
         raise ImpastoError(f"style model {start} has the network '{about.network}', not '{network}'")
-    return replace(recipe, network=about.network), os.path.abspath(start)  # noqa: PTH100
+    return replace(recipe, network=about.network), _absolute(start)
 
 
 def _hash(painting: Path) -> str:
@@ -354,8 +352,11 @@ def _perceptual_loss(settings: Settings, picture: Picture, compute: Compute, pro
     return PerceptualLoss(network, terms, painting, None if region is None else region[0, 0])
 
 
-def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object]) -> list[Picture]:
-    """The photographs that are painted while training: those asked for (as far as they are still there), or some."""
+def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object] | None) -> list[Picture]:
+    """The photographs that are painted while training: those asked for, or some.
+
+    tell: of a resumed run, which is told of those that are no longer there; for a new one they are an error.
+    """
     if not settings.samples:
         return crops.samples(SAMPLES, SAMPLE_SIDE)
     found = []
@@ -363,6 +364,8 @@ def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object]) ->
         try:
             picture = images.load(sample, "sample photograph")
         except ImpastoError as error:
+            if tell is None:
+                raise
             tell(str(error))
         else:
             found.append(picture.resized(images.fit(picture.size, SAMPLE_SIDE)))

@@ -10,42 +10,17 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
+from ran import Ran, Run
 
 import impasto
-from impasto.cli import main
 from impasto.objective import Losses, Objective
 
 QUICK = ("--size", "48", "--iterations", "2", "--precision", "float32")
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    """The command line in this process; what its libraries write past Python is captured too."""
-
-    def call(*arguments: object) -> Ran:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture

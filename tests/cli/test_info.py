@@ -7,15 +7,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from onnx import TensorProto, helper
+from ran import Ran, Run
 
-from impasto.cli import main
 from impasto.style_model import FORMAT, About, set_metadata
 
 WAVE = About(
@@ -25,27 +23,10 @@ WAVE = About(
 )  # fmt: skip
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
 @pytest.fixture
-def info(capfd: pytest.CaptureFixture[str]) -> Run:
+def info(run: Run) -> Run:
     """`impasto info …` in this process."""
-
-    def call(*arguments: object) -> Ran:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["info", *map(str, arguments)])
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, *capfd.readouterr())
-
-    return call
+    return lambda *arguments: run("info", *arguments)
 
 
 def write(path: Path, about: About | None) -> Path:

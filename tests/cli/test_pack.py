@@ -5,35 +5,17 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from PIL import Image
-
-from impasto.cli import main
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
+from ran import Ran, Run
 
 
 @pytest.fixture
-def pack(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> Ran:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["pack", *map(str, arguments)])
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, *capfd.readouterr())
-
-    return call
+def pack(run: Run) -> Run:
+    """`impasto pack …` in this process."""
+    return lambda *arguments: run("pack", *arguments)
 
 
 @pytest.fixture

@@ -6,22 +6,21 @@ import functools
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import pytest
 import skimage.data
 from PIL import Image
+from ran import Ran, Run
 from torch import nn
 
 import impasto.cli.progress
 import impasto.cli.train
 import impasto.training.api
 import impasto.training.trainer
-from impasto.cli import main
 from impasto.networks import NETWORKS
 from impasto.networks.shuffle import ShuffleNetwork
 from impasto.style_model import About
@@ -36,15 +35,6 @@ TINY = replace(
 )  # fmt: skip
 
 _cached_weights = functools.cache(load_weights)
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
 
 
 def _write_name(_: nn.Module, about: About, path: Path) -> About:
@@ -63,18 +53,6 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(impasto.training.api, "load_weights", _cached_weights)
         patch.setattr(impasto.training.api, "export", _write_name)
         yield patch
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> Ran:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        assert isinstance(ended.value.code, int)
-        return Ran(ended.value.code, *capfd.readouterr())
-
-    return call
 
 
 @pytest.fixture
