@@ -29,10 +29,9 @@ from matplotlib.figure import Figure
 from impasto import images, pack
 from impasto.loss_network import LossNetwork
 from impasto.networks import create_network
-from impasto.objective import Terms
 from impasto.style_model import read_about
 from impasto.training import TRAINING_PRESETS
-from impasto.training.perceptual import PerceptualLoss
+from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 from impasto.training.photographs import Crops, Photographs
 from impasto.weights import load_weights
 
@@ -83,16 +82,9 @@ def judge(data: Path, painting: Path) -> tuple[PerceptualLoss, torch.Tensor]:
     """The loss that all trainings are judged by, and its photographs."""
     recipe = TRAINING_PRESETS["default"]
     network = LossNetwork(load_weights(recipe.loss_network), recipe.pooling, recipe.padding)
-    terms = Terms(
-        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
-        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
-    )  # fmt: skip
-    picture = images.load(painting)
-    scale = recipe.painting_size / (picture.size[0] * picture.size[1]) ** 0.5
-    resized = picture.resized((round(picture.size[0] * scale), round(picture.size[1] * scale)))
     crops = Crops(Photographs(data / "content"), SEED, recipe.zoom, HELD_OUT).validation(SIDE)
     photos = torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).float() / 255
-    return PerceptualLoss(network, terms, images.to_tensor(resized.pixels)), photos
+    return perceptual_loss(network, recipe, images.load(painting)), photos
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -78,6 +80,19 @@ def _convolution_seconds(dtype: torch.dtype) -> float:
         torch.autograd.grad(y, x, torch.ones_like(y))
         seconds.append(time.perf_counter() - start)
     return min(seconds)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed for the next batch, for the rest of this process; elsewhere, do nothing.
+
+    By default large blocks go back to the system at once, and each new feature map is paid for once more in page
+    faults: a sixth of the time of a training step at 256 px.
+    """
+    trim_threshold, most_mappings = -1, -4  # malloc.h: M_TRIM_THRESHOLD, M_MMAP_MAX
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(most_mappings, 0)
+        mallopt(trim_threshold, 2**31 - 1)
 
 
 def available_memory(device: torch.device) -> int:

@@ -266,9 +266,14 @@ def _variances(statistics: Statistics) -> Tensor:
     return statistics.covariance.diagonal(dim1=1, dim2=2)
 
 
-def _energy(statistics: Statistics) -> Tensor:
-    """(B,) E‖f‖²: what the target's distance from nothing is, the unit of the relative moment losses."""
-    return statistics.second_moment.diagonal(dim1=1, dim2=2).sum(1).clamp_min(RELATIVE_EPSILON)
+def _energy_of(statistics: Statistics) -> Tensor:
+    """(B,) E‖f‖²."""
+    return statistics.second_moment.diagonal(dim1=1, dim2=2).sum(1)
+
+
+def _energy(target: Statistics) -> Tensor:
+    """(B,) E‖f‖² and never 0: the target's distance from nothing, the unit of the relative moment losses."""
+    return _energy_of(target).clamp_min(RELATIVE_EPSILON)
 
 
 def _mean_std(generated: Statistics, target: Statistics) -> Tensor:
@@ -304,18 +309,23 @@ def _wasserstein_principal(generated: Statistics, target: Statistics) -> Tensor:
 
 
 def _wasserstein_in(directions: int, generated: Statistics, target: Statistics) -> Tensor:
-    """The trace of the root is the sum of the roots of eigenvalues, whose gradient needs no eigenvalue differences."""
-    covariance = generated.covariance
+    """The trace of the root is the sum of the roots of eigenvalues, whose gradient needs no eigenvalue differences.
+
+    All in coordinates along the target's principal directions: of the C × C moments, one product is taken.
+    """
     values, vectors = (part[..., :directions] for part in target.principal)
-    root = vectors * values.sqrt()[:, None, :]  # Σ' ≈ root rootᵀ
-    product = root.transpose(1, 2) @ covariance @ root
+    mean = generated.mean
+    turned = mean[:, None] @ vectors  # (B, 1, directions)
+    inside = vectors.transpose(1, 2) @ generated.second_moment @ vectors - turned.transpose(1, 2) * turned
+    roots = values.sqrt()
+    product = inside * (roots[:, :, None] * roots[:, None, :])
     eigenvalues = torch.linalg.eigvalsh((product + product.transpose(1, 2)) / 2)
     overlap = _root(eigenvalues, values[:, :1].square()).sum(1)
-    energy, wanted = covariance.diagonal(dim1=1, dim2=2).sum(1), target.principal[0].sum(1)
+    energy, wanted = _energy_of(generated) - _squared_norm(mean), target.principal[0].sum(1)
     if directions < _channels(generated):
-        inside = (vectors.transpose(1, 2) @ covariance @ vectors).diagonal(dim1=1, dim2=2).sum(1)
-        overlap = overlap + _root((energy - inside) * (wanted - values.sum(1)), wanted.square())
-    distance = _squared_norm(generated.mean - target.mean) + energy + wanted - 2 * overlap
+        rest = energy - inside.diagonal(dim1=1, dim2=2).sum(1)
+        overlap = overlap + _root(rest * (wanted - values.sum(1)), wanted.square())
+    distance = _squared_norm(mean - target.mean) + energy + wanted - 2 * overlap
     return distance / _energy(target)
 
 

@@ -16,18 +16,18 @@ from typing import Any
 import torch
 
 from .. import images
-from ..compute import Compute, choose_device, choose_precision, out_of_memory
+from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..export import export, load_network
 from ..images import Picture
-from ..loss_network import LossNetwork, stride
+from ..loss_network import LossNetwork
 from ..losses import content_form, style_form
 from ..networks import NETWORKS, ImageTransformationNetwork, create_network
-from ..objective import Losses, Terms
+from ..objective import Losses
 from ..style_model import About, read_about
 from ..weights import load_weights
 from .distributed import Processes, joined, local_device
-from .perceptual import PerceptualLoss
+from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import SCHEDULES, TrainingPreset, get_training_preset
 from .run import RunFolder, Settings
@@ -144,6 +144,7 @@ def train(
     options = dict(locals())
     tell = note or (lambda _: None)
     check_number("checkpoint minutes", checkpoint_minutes, 0)
+    keep_freed_memory()
     chosen = choose_device(local_device(device))
     with joined(chosen) as processes, _memory_errors():
         if resume is None:
@@ -155,7 +156,11 @@ def train(
         recipe = settings.preset
         compute = Compute(chosen, choose_precision(chosen, settings.precision))
         crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
-        loss = _perceptual_loss(settings, picture, compute, progress)
+        vgg = LossNetwork(
+            load_weights(recipe.loss_network, settings.weights, progress), recipe.pooling, recipe.padding,
+            compute.device, compute.dtype,
+        )  # fmt: skip
+        loss = perceptual_loss(vgg, recipe, picture, settings.style_scale)
         transformation = _first_weights(settings, warm=resume is None)
         check_integer("crop", min(side for _, side in recipe.crops), transformation.smallest)
         trainer = Trainer(
@@ -326,30 +331,6 @@ def _hash(painting: Path) -> str:
 
 
 # --- parts -------------------------------------------------------------------------------------------------
-
-
-def _perceptual_loss(settings: Settings, picture: Picture, compute: Compute, progress: bool) -> PerceptualLoss:
-    recipe = settings.preset
-    network = LossNetwork(
-        load_weights(recipe.loss_network, settings.weights, progress), recipe.pooling, recipe.padding,
-        compute.device, compute.dtype,
-    )  # fmt: skip
-    layers = [*recipe.content_layers, *recipe.style_layers]
-    network.check_layers(layers)
-    width, height = picture.size
-    scale = recipe.painting_size * settings.style_scale / (width * height) ** 0.5
-    scale = max(scale, max(stride(layer) for layer in layers) / min(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    terms = Terms(
-        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
-        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
-    )  # fmt: skip
-    # Pixels that an alpha channel hides have no say in the style.
-    region = None if picture.alpha is None else images.to_tensor(images.resize(picture.alpha, size), compute.device)
-    if region is not None and not region.any():
-        raise ImpastoError("nothing of the painting can be seen: it is transparent everywhere")
-    painting = images.to_tensor(images.resize(picture.pixels, size), compute.device)
-    return PerceptualLoss(network, terms, painting, None if region is None else region[0, 0])
 
 
 def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object] | None) -> list[Picture]:

@@ -7,9 +7,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..loss_network import LossNetwork
+from .. import images
+from ..errors import ImpastoError
+from ..images import Picture
+from ..loss_network import LossNetwork, stride
 from ..losses import content_distance, content_form, feature_statistics, style_form, total_variation
 from ..objective import Terms, pyramid_of
+from .presets import TrainingPreset
 
 
 class BatchLosses(NamedTuple):
@@ -70,3 +74,32 @@ class PerceptualLoss:
         share = zeros + 1 if style_share is None else style_share
         total = terms.content_weight * far + share * (terms.style_weight * off + terms.tv_weight * rough)
         return BatchLosses(far.mean(), off.mean(), rough.mean(), total.mean())
+
+
+def perceptual_loss(
+    network: LossNetwork, recipe: TrainingPreset, painting: Picture, style_scale: float = 1.0
+) -> PerceptualLoss:
+    """A recipe's loss for a painting.
+
+    network: the recipe's loss network. style_scale: factor of the size at which the painting is looked at.
+
+    Raises:
+        ImpastoError: the recipe names a layer that the network lacks, or nothing of the painting can be seen.
+    """
+    layers = [*recipe.content_layers, *recipe.style_layers]
+    network.check_layers(layers)
+    width, height = painting.size
+    scale = recipe.painting_size * style_scale / (width * height) ** 0.5
+    scale = max(scale, max(stride(layer) for layer in layers) / min(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    terms = Terms(
+        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
+        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
+    )  # fmt: skip
+    device = network.get_buffer("input_mean").device
+    # Pixels that an alpha channel hides have no say in the style.
+    region = None if painting.alpha is None else images.to_tensor(images.resize(painting.alpha, size), device)
+    if region is not None and not region.any():
+        raise ImpastoError("nothing of the painting can be seen: it is transparent everywhere")
+    pixels = images.to_tensor(images.resize(painting.pixels, size), device)
+    return PerceptualLoss(network, terms, pixels, None if region is None else region[0, 0])
