@@ -1,7 +1,6 @@
-"""Impasto's own networks: but for the last one, of three channels, no convolution at full resolution.
+"""Impasto's own networks: no convolution is computed at full resolution, where it costs four times its like at half.
 
-pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → 3×3 → pixel-shuffle → 3×3.
-A convolution at full resolution costs four times its like at half.
+pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → enlarging convolution → tanh.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import unknown
 from .base import ImageTransformationNetwork
-from .layers import NORMALIZATIONS, Conv, Residual
+from .layers import NORMALIZATIONS, Conv, EnlargingConv, Residual
 
 
 class ShuffleNetwork(ImageTransformationNetwork):
@@ -50,18 +49,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
         self.enter = Conv(width, body, 3, 2 if down else 1, normalization)
         self.blocks = nn.ModuleList(Residual(body, normalization, separable) for _ in range(blocks))
         self.leave = Conv(body, width, 3, normalization=normalization)
-        self.tail = nn.Conv2d(width, 3 * factor**2, 3, padding=1)
-        self.polish = nn.Conv2d(3, 3, 3, padding=1)  # at full resolution, over the seams between subpixels
-        self._equal_subpixels()
-        nn.init.dirac_(self.polish.weight)
-        nn.init.zeros_(self.polish.bias)  # type: ignore[arg-type]
-
-    def _equal_subpixels(self) -> None:
-        """Start with the same filter for all subpixels of a color (ICNR: Aitken et al. 2017): no grid to unlearn."""
-        with torch.no_grad():
-            one = self.tail.weight.view(3, self.factor**2, *self.tail.weight.shape[1:])
-            one.copy_(one[:, :1].expand_as(one).clone())
-            self.tail.bias.zero_()  # type: ignore[union-attr]
+        self.tail = EnlargingConv(width, 3, factor)
 
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
         """See `ImageTransformationNetwork.paint`."""
@@ -71,7 +59,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
             x = block(x, strength)
         if self.down:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = self.polish(F.pixel_shuffle(self.tail(self.leave(x, strength)), self.factor)).float()
+        x = self.tail(self.leave(x, strength)).float()
         m = self.margin
         painted, image = (torch.tanh(x) + 1)[..., m:, m:] / 2, padded[..., m:, m:]
         # Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from stirred import stir
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from impasto.errors import ImpastoError
 from impasto.networks import DEFAULT_NETWORK, NETWORKS, ImageTransformationNetwork, create_network
 from impasto.networks.johnson2016 import Johnson2016
-from impasto.networks.layers import EPSILON, NORMALIZATIONS, FilterResponseNorm, InstanceNorm
+from impasto.networks.layers import EPSILON, NORMALIZATIONS, EnlargingConv, FilterResponseNorm, InstanceNorm
 from impasto.networks.shuffle import ShuffleNetwork
 
 Array = NDArray[np.float64]
@@ -231,27 +232,20 @@ def test_johnson2016_paints_no_shifted_picture() -> None:
 # --- shuffle networks --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", SHUFFLES)
-def test_a_fresh_shuffle_network_paints_all_subpixels_alike(name: str) -> None:
-    network = fresh(name)
-    assert isinstance(network, ShuffleNetwork)
-    squares, kernels = network.factor**2, network.tail.weight
-    first = kernels[::squares]  # pixel-shuffle takes a colour's subpixels from channels in a row
-    assert torch.equal(kernels, first.repeat_interleave(squares, 0))
-    assert not torch.equal(first[0], first[1])
-    assert network.tail.bias is not None
-    assert not network.tail.bias.any()
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_enlarging_convolution_is_one_after_enlarging(factor: int) -> None:
+    layer, x = EnlargingConv(5, 3, factor).double(), noise(2, 5, 6, 7).double()
+    nn.init.normal_(layer.bias)
+    enlarged = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=float(factor), mode="nearest")
+    torch.testing.assert_close(layer(x), F.conv2d(enlarged, layer.weight, layer.bias))
 
 
-@pytest.mark.parametrize("name", SHUFFLES)
-def test_a_fresh_shuffle_networks_picture_has_no_grid(name: str) -> None:
-    """Equal subpixels: the picture changes between cells of factor × factor px and never within one."""
-    network = fresh(name)
-    assert isinstance(network, ShuffleNetwork)
-    painted, factor = paint(network, noise(1, 3, 64, 64)), network.factor
-    cells = painted[..., ::factor, ::factor].repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-    torch.testing.assert_close(painted, cells, rtol=0, atol=1e-6)
-    assert painted.std() > 0.01
+@pytest.mark.parametrize("factor", [2, 4])
+def test_what_is_flat_stays_flat(factor: int) -> None:
+    """No grid, whatever the weights: a free pixel-shuffle would draw one."""
+    layer = EnlargingConv(5, 3, factor)
+    flat = layer(torch.rand(1, 5, 1, 1).expand(1, 5, 8, 8))[..., factor:-factor, factor:-factor]
+    torch.testing.assert_close(flat, flat[..., :1, :1].expand_as(flat), rtol=0, atol=1e-5)
 
 
 def test_shuffle_networks_differ_in_size_as_they_are_named() -> None:
