@@ -92,8 +92,8 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
 
 
 def _graph(network: ImageTransformationNetwork) -> onnx.ModelProto:
-    """The exporter's graph, with dynamic height and width and without its notes on Python source lines."""
-    example, size = torch.zeros(1, 3, 99, 98), {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    """The exporter's graph, of dynamic batch, height and width and without its notes on Python source lines."""
+    example, size = torch.zeros(2, 3, 99, 98), dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     inputs, names, shapes = (example,), [INPUT], (size,)
     if network.adjustable:
         inputs, names, shapes = (example, torch.ones(1)), [INPUT, STRENGTH], (size, None)  # type: ignore[assignment]
@@ -114,7 +114,7 @@ def _graph(network: ImageTransformationNetwork) -> onnx.ModelProto:
         node.doc_string = ""
     for value in (*model.graph.input, *model.graph.output):
         if value.name != STRENGTH:
-            for index, name in ((2, "height"), (3, "width")):
+            for index, name in ((0, "batch"), (2, "height"), (3, "width")):
                 value.type.tensor_type.shape.dim[index].dim_param = name
     for tensor in model.graph.initializer:
         tensor.doc_string = ""

@@ -1,6 +1,6 @@
 """Style models: one `.onnx` file that holds a trained network and says what it is. Torch-free.
 
-The graph takes `image` (1, 3, H, W), RGB in [0, 1], any H and W, and, where the network is adjustable, `strength` (1,)
+The graph takes `image` (B, 3, H, W), RGB in [0, 1], any H and W, and, where the network is adjustable, `strength` (1,)
 in [0, 1]; it gives `stylized`, the like of `image`. The metadata entries are strings; `impasto` holds all of them as
 JSON.
 """

@@ -97,13 +97,19 @@ def test_onnx_runtime_paints_what_torch_paints(height: int, width: int, strength
     assert mean < 0.1
 
 
-def test_the_graph_takes_any_height_and_width_and_where_it_matters_a_strength(exported: Exported) -> None:
+def test_a_batch_is_painted_as_its_images_are(exported: Exported) -> None:
+    batch = torch.cat([photograph(64, 72), photograph(64, 72).flip(1)])
+    worst, _ = apart(run(exported.path, batch, 0.7), paint(exported.network, batch, 0.7))
+    assert worst < 2
+
+
+def test_the_graph_takes_any_batch_height_and_width_and_where_it_matters_a_strength(exported: Exported) -> None:
     graph = onnx.load(exported.path).graph
     told = {
         value.name: [dimension.dim_param or dimension.dim_value for dimension in value.type.tensor_type.shape.dim]
         for value in (*graph.input, *graph.output)
     }
-    picture = [1, 3, "height", "width"]
+    picture = ["batch", 3, "height", "width"]
     expected = {"image": picture, "strength": [1], "stylized": picture}
     if not exported.network.adjustable:
         del expected["strength"]
