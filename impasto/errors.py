@@ -34,3 +34,8 @@ def check_integer(name: str, value: object, low: int, high: float = math.inf) ->
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ImpastoError(f"{name} must be a whole number, not {value!r}")
     check_number(name, value, low, high)
+
+
+def reason(error: BaseException) -> str:
+    """What another library's error says, in one line."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]

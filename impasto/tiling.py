@@ -1,13 +1,13 @@
-"""Cutting a large image into windows whose counted parts cover it exactly once."""
+"""Cutting a large image into windows whose counted parts cover it exactly once. Torch-free."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ALIGNMENT = 32  # pixels: a multiple of every layer's stride, so that a window's features lie on the image's grid
 
@@ -56,24 +56,9 @@ class Window:
         rows, columns = self.rows.counted_within(stride), self.columns.counted_within(stride)
         if rows == columns == slice(0, None):
             return features
-        return _Crop.apply(features, rows, columns)  # type: ignore[no-untyped-call]
+        from .cropping import crop
 
-
-class _Crop(torch.autograd.Function):
-    """features[..., rows, columns] whose gradient keeps the features' memory layout (autograd's own does not)."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, rows: slice, columns: slice) -> Tensor:
-        ctx.save_for_backward(features)  # for its shape and layout; kept by the network's own graph anyway
-        ctx.place = (..., rows, columns)
-        return features[ctx.place]
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (features,) = ctx.saved_tensors
-        whole = torch.zeros_like(features)
-        whole[ctx.place] = grad
-        return whole, None, None
+        return crop(features, rows, columns)
 
 
 def spans(length: int, tile: int, halo: int, offset: int) -> list[Span]:

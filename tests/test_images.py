@@ -25,7 +25,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from impasto import images
 from impasto.errors import ImpastoError
-from impasto.images import Picture
+from impasto.images import Picture, decoding, encoding
+from impasto.images.heif import register_heif
 
 LOSSLESS = (".png", ".tif", ".tiff")
 LOSSY = (".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif")
@@ -34,7 +35,7 @@ ORIENTATION = 0x0112
 
 
 def _file(image: Image.Image, format: str, **options: Any) -> bytes:
-    images._register_heif()
+    register_heif()
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
@@ -681,8 +682,9 @@ def test_postscript_is_refused_and_starts_no_program(
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_register_heif", lambda: False)
-    monkeypatch.setattr(images, "READABLE", ("JPEG", "PNG"))
+    monkeypatch.setattr(decoding, "register_heif", lambda: False)
+    monkeypatch.setattr(encoding, "register_heif", lambda: False)
+    monkeypatch.setattr(decoding, "READABLE", ("JPEG", "PNG"))
     (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(ImpastoError, match=r"HEIC needs: pip install 'impasto\[formats\]'"):
         images.load(tmp_path / "x.heic")

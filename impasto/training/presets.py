@@ -49,14 +49,14 @@ class TrainingPreset:
     style_layers: Mapping[str, float] = field(default_factory=_style_layers)
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
-    content_weight: float = 0.07
+    content_weight: float = 0.05
     style_weight: float = 1.0
     tv_weight: float = 0.5
     iterations: int = 12_000
     batch_size: int = 4
     crops: tuple[tuple[float, int], ...] = ((0.5, 128), (0.3, 192), (0.2, 256))
     zoom: float = 2.0
-    painting_size: int = 400
+    painting_size: int = 512
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.99)
     schedule: str = "cosine"

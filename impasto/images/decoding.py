@@ -1,4 +1,4 @@
-"""Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write atomically. Torch-free."""
+"""Every way in for pixels: decode, orient, colour-manage."""
 
 from __future__ import annotations
 
@@ -10,89 +10,24 @@ import struct
 import sys
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from .errors import ImpastoError
+from ..errors import ImpastoError, reason
+from .heif import HEIF_SUFFIXES, register_heif
+from .picture import FloatArray, Picture
 
-if TYPE_CHECKING:
-    import torch
-
-FloatArray = NDArray[np.float32]
-ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], "Picture"]
+ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Picture]
 
 # Formats that Pillow decodes itself; others (EPS …) would start outside programs.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
-WRITABLE = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
-    ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
-}  # fmt: skip
-HEIF_SUFFIXES = (".heic", ".heif")
-SIXTEEN_BIT_FORMATS = ("PNG", "TIFF")
-DEFAULT_QUALITY = 92  # of lossy formats
 PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A decoded image, upright, in sRGB.
-
-    pixels: (H, W, 3) float32 in [0, 1]. alpha: (H, W) float32 in [0, 1], or None. depth: bits a channel of its
-    source, 8 or 16, kept on output where the format allows.
-    """
-
-    pixels: FloatArray
-    alpha: FloatArray | None = None
-    depth: int = 8
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.pixels.shape[1], self.pixels.shape[0]
-
-    def to_pil(self) -> Image.Image:
-        """The picture as an 8-bit Pillow image, RGB or RGBA."""
-        channels = [self.pixels] if self.alpha is None else [self.pixels, self.alpha[..., None]]
-        return Image.fromarray(_quantize(np.concatenate(channels, axis=2), 8))
-
-    def resized(self, size: tuple[int, int]) -> Picture:
-        """The picture at another (width, height), Lanczos-filtered; colours do not bleed out of transparent areas."""
-        if size == self.size:
-            return self
-        if self.alpha is None:
-            return replace(self, pixels=resize(self.pixels, size))
-        alpha = resize(self.alpha, size)
-        premultiplied = resize(self.pixels * self.alpha[..., None], size)
-        plain = resize(self.pixels, size)
-        seen = alpha[..., None] > 1e-3
-        pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], 1e-3), plain)
-        return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
-
-
-def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """(width, height) of the same shape whose long side is as given; at least 1 px each."""
-    width, height = size
-    scale = long_side / max(width, height)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Resize (H, W) or (H, W, C) float32 values to (width, height) with a Lanczos filter, clipped to [0, 1]."""
-    if array.ndim == 3:
-        return np.stack([resize(array[..., c], size) for c in range(array.shape[2])], axis=2)
-    resized = Image.fromarray(np.ascontiguousarray(array, dtype=np.float32)).resize(size, Image.Resampling.LANCZOS)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
-
-
-# --- in ----------------------------------------------------------------------------------------------------
 
 
 def load(source: ImageLike, what: str = "image", short_side: int | None = None) -> Picture:
@@ -130,16 +65,12 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     except FileNotFoundError:
         raise ImpastoError(f"no such {what}: {path}") from None
     except (OSError, ValueError) as error:
-        raise ImpastoError(f"cannot read {what} {path}: {_reason(error)}") from None
+        raise ImpastoError(f"cannot read {what} {path}: {reason(error)}") from None
     return _open(data, f"{what} {path}", path.suffix.lower(), short_side)
 
 
-def _reason(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
-
-
 def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
-    needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not _register_heif() else ""
+    needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not register_heif() else ""
     with _decoding_errors(name, needs), _silenced_warnings:
         image = Image.open(io.BytesIO(data), formats=_readable_formats())
         with image, _silenced_libtiff if image.format == "TIFF" else contextlib.nullcontext():
@@ -158,7 +89,7 @@ def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
     except UnidentifiedImageError:
         raise ImpastoError(f"{name} is not an image that can be read{needs}") from None
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError) as error:
-        raise ImpastoError(f"{name} is damaged: {_reason(error)}") from None
+        raise ImpastoError(f"{name} is damaged: {reason(error)}") from None
 
 
 class _Shared:
@@ -216,16 +147,6 @@ _silenced_libtiff, _silenced_warnings = _Shared(_quiet_libtiff), _Shared(_no_war
 
 
 @cache
-def _register_heif() -> bool:
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
-
-
-@cache
 def _quiet_tifffile() -> None:
     """Its warnings of odd tags go to whoever asks for them, not to stderr."""
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -233,7 +154,7 @@ def _quiet_tifffile() -> None:
 
 
 def _readable_formats() -> list[str]:
-    _register_heif()
+    register_heif()
     Image.init()
     return [name for name in READABLE if name in Image.OPEN]
 
@@ -245,7 +166,8 @@ def _from_array(array: NDArray[Any], what: str) -> Picture:
         raise ImpastoError(f"the {what} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
     depth = 16 if array.dtype == np.uint16 else 8
     if array.dtype in (np.uint8, np.uint16):
-        values: FloatArray = array.astype(np.float32) / np.float32(np.iinfo(array.dtype).max)
+        values: FloatArray = array.astype(np.float32)
+        values /= np.iinfo(array.dtype).max  # in place: of a large picture, a copy is gigabytes
     elif np.issubdtype(array.dtype, np.floating):
         values = array.astype(np.float32)
         if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
@@ -367,141 +289,3 @@ def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     if orientation in (3, 4, 7, 8):
         array = array[::-1]
     return array
-
-
-# --- out ---------------------------------------------------------------------------------------------------
-
-
-def check_output(path: str | os.PathLike[str]) -> Path:
-    """Refuse, before any work is done, a path that `save` could not write."""
-    path = Path(path)
-    writable_format(path)
-    folder = path.parent
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered
-        raise ImpastoError(f"cannot write {path}: {_reason(error)}") from None
-    if path.is_dir():
-        raise ImpastoError(f"output {path} is a directory")
-    if not folder.is_dir():
-        raise ImpastoError(f"the folder of the output does not exist: {folder}")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise ImpastoError(f"output {path} is not writable")
-    return path
-
-
-def writable_format(path: Path) -> str:
-    """Pillow's name of the format that a path's suffix asks for."""
-    suffix = path.suffix.lower()
-    if suffix not in WRITABLE:
-        raise ImpastoError(f"cannot write '{path.name}': its name must end with one of {', '.join(WRITABLE)}")
-    if suffix in HEIF_SUFFIXES and not _register_heif():
-        raise ImpastoError("HEIC needs: pip install 'impasto[formats]'")
-    return WRITABLE[suffix]
-
-
-def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
-    """Write a picture, atomically: after a crash the old file or the new one is there, never half of one."""
-    path = Path(path)
-    data = encode(picture, writable_format(path), quality)
-    write_atomically(path, data)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes to a file beside `path` (or beside what it links to), then rename it."""
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o777)
-        os.replace(part, target)
-    except OSError as error:
-        raise ImpastoError(f"cannot write {path}: {_reason(error)}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
-
-
-def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> bytes:
-    """Encode a picture with an sRGB profile and no other metadata.
-
-    format: one of `WRITABLE`'s values. quality: 1 to 100, of lossy formats. Transparency that JPEG cannot hold is
-    laid over white; 16 bits are kept in PNG and TIFF (where the extra `formats` is installed).
-    """
-    try:
-        return _encode(picture, format, quality)
-    except (OSError, ValueError, RuntimeError, SystemError, OverflowError) as error:
-        width, height = picture.size
-        raise ImpastoError(f"cannot encode {width}×{height} px as {format}: {_reason(error)}") from None
-
-
-def _encode(picture: Picture, format: str, quality: int) -> bytes:
-    if picture.depth == 16 and format in SIXTEEN_BIT_FORMATS:
-        data = _encode_sixteen_bit(picture, format)
-        if data is not None:
-            return data
-    if format == "JPEG" and picture.alpha is not None:
-        alpha = picture.alpha[..., None]
-        picture = Picture(picture.pixels * alpha + (1 - alpha))
-    buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": quality} if format not in ("PNG", "TIFF") else {}
-    if format == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
-    picture.to_pil().save(buffer, format, icc_profile=_srgb_profile(), **options)
-    return buffer.getvalue()
-
-
-def _quantize(values: FloatArray, depth: int) -> NDArray[Any]:
-    top = 2**depth - 1
-    return np.clip(np.rint(values * top), 0, top).astype(np.uint16 if depth == 16 else np.uint8)
-
-
-@cache
-def _srgb_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def _encode_sixteen_bit(picture: Picture, format: str) -> bytes | None:
-    try:
-        import imagecodecs
-        import tifffile
-    except ImportError:
-        return None
-    channels = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
-    array = _quantize(np.concatenate(channels, axis=2), 16)
-    if format == "TIFF":
-        buffer = io.BytesIO()
-        tifffile.imwrite(
-            buffer, array, photometric="rgb", compression="zlib", metadata=None, software=False,
-            extrasamples=[] if picture.alpha is None else ["unassalpha"], iccprofile=_srgb_profile(),
-        )  # fmt: skip
-        return buffer.getvalue()
-    png = bytes(imagecodecs.png_encode(array))
-    compressed = zlib.compress(_srgb_profile())
-    body = b"iCCP" + b"sRGB\0\0" + compressed
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    header = 8 + 25  # signature and IHDR, after which the profile belongs
-    return png[:header] + chunk + png[header:]
-
-
-# --- tensors -----------------------------------------------------------------------------------------------
-
-
-def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> torch.Tensor:
-    """(H, W, 3) or (H, W) array → (1, 3, H, W) or (1, 1, H, W) float32 tensor."""
-    import torch
-
-    rows = array if array.ndim == 3 else array[..., None]
-    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1))[None]).to(device)
-
-
-def from_tensor(tensor: torch.Tensor) -> FloatArray:
-    """(1, 3, H, W) tensor → (H, W, 3) float32 array, clipped to [0, 1]."""
-    array: FloatArray = tensor.detach()[0].clamp(0, 1).float().cpu().numpy().transpose(1, 2, 0)
-    return np.ascontiguousarray(array)

@@ -1,0 +1,30 @@
+"""Cropping feature maps so that their gradient keeps their memory layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def crop(features: Tensor, rows: slice, columns: slice) -> Tensor:
+    """features[..., rows, columns]."""
+    return _Crop.apply(features, rows, columns)  # type: ignore[no-untyped-call]
+
+
+class _Crop(torch.autograd.Function):
+    """features[..., rows, columns] whose gradient keeps the features' memory layout (autograd's own does not)."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, rows: slice, columns: slice) -> Tensor:
+        ctx.save_for_backward(features)  # for its shape and layout; kept by the network's own graph anyway
+        ctx.place = (..., rows, columns)
+        return features[ctx.place]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (features,) = ctx.saved_tensors
+        whole = torch.zeros_like(features)
+        whole[ctx.place] = grad
+        return whole, None, None

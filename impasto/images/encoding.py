@@ -1,0 +1,138 @@
+"""Every way out for pixels: encode, write atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import threading
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PIL import ImageCms
+
+from ..errors import ImpastoError, reason
+from .heif import HEIF_SUFFIXES, register_heif
+from .picture import Picture
+
+WRITABLE = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
+    ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
+}  # fmt: skip
+SIXTEEN_BIT_FORMATS = ("PNG", "TIFF")
+DEFAULT_QUALITY = 92  # of lossy formats
+
+
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work is done, a path that `save` could not write."""
+    path = Path(path)
+    writable_format(path)
+    folder = path.parent
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered
+        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
+    if path.is_dir():
+        raise ImpastoError(f"output {path} is a directory")
+    if not folder.is_dir():
+        raise ImpastoError(f"the folder of the output does not exist: {folder}")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ImpastoError(f"output {path} is not writable")
+    return path
+
+
+def writable_format(path: Path) -> str:
+    """Pillow's name of the format that a path's suffix asks for."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise ImpastoError(f"cannot write '{path.name}': its name must end with one of {', '.join(WRITABLE)}")
+    if suffix in HEIF_SUFFIXES and not register_heif():
+        raise ImpastoError("HEIC needs: pip install 'impasto[formats]'")
+    return WRITABLE[suffix]
+
+
+def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
+    """Write a picture, atomically: after a crash the old file or the new one is there, never half of one."""
+    path = Path(path)
+    data = encode(picture, writable_format(path), quality)
+    write_atomically(path, data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write bytes to a file beside `path` (or beside what it links to), then rename it."""
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)
+        os.replace(part, target)
+    except OSError as error:
+        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> bytes:
+    """Encode a picture with an sRGB profile and no other metadata.
+
+    format: one of `WRITABLE`'s values. quality: 1 to 100, of lossy formats. Transparency that JPEG cannot hold is
+    laid over white; 16 bits are kept in PNG and TIFF (where the extra `formats` is installed).
+    """
+    try:
+        return _encode(picture, format, quality)
+    except (OSError, ValueError, RuntimeError, SystemError, OverflowError) as error:
+        width, height = picture.size
+        raise ImpastoError(f"cannot encode {width}×{height} px as {format}: {reason(error)}") from None
+
+
+def _encode(picture: Picture, format: str, quality: int) -> bytes:
+    if picture.depth == 16 and format in SIXTEEN_BIT_FORMATS:
+        data = _encode_sixteen_bit(picture, format)
+        if data is not None:
+            return data
+    if format == "JPEG" and picture.alpha is not None:
+        alpha = picture.alpha[..., None]
+        picture = Picture(picture.pixels * alpha + (1 - alpha))
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality} if format not in ("PNG", "TIFF") else {}
+    if format == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+    picture.to_pil().save(buffer, format, icc_profile=_srgb_profile(), **options)
+    return buffer.getvalue()
+
+
+@cache
+def _srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _encode_sixteen_bit(picture: Picture, format: str) -> bytes | None:
+    try:
+        import imagecodecs
+        import tifffile
+    except ImportError:
+        return None
+    array = picture.quantized(16)
+    if format == "TIFF":
+        buffer = io.BytesIO()
+        tifffile.imwrite(
+            buffer, array, photometric="rgb", compression="zlib", metadata=None, software=False,
+            extrasamples=[] if picture.alpha is None else ["unassalpha"], iccprofile=_srgb_profile(),
+        )  # fmt: skip
+        return buffer.getvalue()
+    png = bytes(imagecodecs.png_encode(array))
+    compressed = zlib.compress(_srgb_profile())
+    body = b"iCCP" + b"sRGB\0\0" + compressed
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    header = 8 + 25  # signature and IHDR, after which the profile belongs
+    return png[:header] + chunk + png[header:]

@@ -1,0 +1,17 @@
+"""HEIC and HEIF, where the extra `formats` is installed."""
+
+from __future__ import annotations
+
+from functools import cache
+
+HEIF_SUFFIXES = (".heic", ".heif")
+
+
+@cache
+def register_heif() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True

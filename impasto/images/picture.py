@@ -1,0 +1,93 @@
+"""The decoded image that everything here works on, and its sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = NDArray[np.float32]
+_BLOCK = 1 << 22  # values that are converted at a time: a large picture's copies cost more memory than it does
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image, upright, in sRGB.
+
+    pixels: (H, W, 3) float32 in [0, 1]. alpha: (H, W) float32 in [0, 1], or None. depth: bits a channel of its
+    source, 8 or 16, kept on output where the format allows.
+    """
+
+    pixels: FloatArray
+    alpha: FloatArray | None = None
+    depth: int = 8
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def to_pil(self) -> Image.Image:
+        """The picture as an 8-bit Pillow image, RGB or RGBA."""
+        return Image.fromarray(self.quantized(8))
+
+    def quantized(self, depth: int) -> NDArray[Any]:
+        """(H, W, 3) or, with alpha, (H, W, 4) integers of 8 or 16 bits."""
+        kind, top = (np.uint16, 65535) if depth == 16 else (np.uint8, 255)
+        array = np.empty((*self.pixels.shape[:2], 3 if self.alpha is None else 4), kind)
+        rows = max(1, _BLOCK // self.pixels[0].size)
+        for start in range(0, len(array), rows):
+            block = slice(start, start + rows)
+            array[block, :, :3] = np.clip(np.rint(self.pixels[block] * top), 0, top)
+            if self.alpha is not None:
+                array[block, :, 3] = np.clip(np.rint(self.alpha[block] * top), 0, top)
+        return array
+
+    def resized(self, size: tuple[int, int]) -> Picture:
+        """The picture at another (width, height), Lanczos-filtered; colours do not bleed out of transparent areas."""
+        if size == self.size:
+            return self
+        if self.alpha is None:
+            return replace(self, pixels=resize(self.pixels, size))
+        alpha = resize(self.alpha, size)
+        premultiplied = resize(self.pixels * self.alpha[..., None], size)
+        plain = resize(self.pixels, size)
+        seen = alpha[..., None] > 1e-3
+        pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], 1e-3), plain)
+        return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
+
+
+def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(width, height) of the same shape whose long side is as given; at least 1 px each."""
+    width, height = size
+    scale = long_side / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Resize (H, W) or (H, W, C) float32 values to (width, height) with a Lanczos filter, clipped to [0, 1]."""
+    if array.ndim == 3:
+        return np.stack([resize(array[..., c], size) for c in range(array.shape[2])], axis=2)
+    resized = Image.fromarray(np.ascontiguousarray(array, dtype=np.float32)).resize(size, Image.Resampling.LANCZOS)
+    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+
+
+def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> torch.Tensor:
+    """(H, W, 3) or (H, W) array → (1, 3, H, W) or (1, 1, H, W) float32 tensor."""
+    import torch
+
+    rows = array if array.ndim == 3 else array[..., None]
+    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1))[None]).to(device)
+
+
+def from_tensor(tensor: torch.Tensor) -> FloatArray:
+    """(1, 3, H, W) tensor → (H, W, 3) float32 array, clipped to [0, 1]."""
+    array: FloatArray = tensor.detach()[0].clamp(0, 1).float().cpu().numpy().transpose(1, 2, 0)
+    return np.ascontiguousarray(array)
+
