@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .errors import ImpastoError
 
 if TYPE_CHECKING:
+    from .contact_sheet import sheet
     from .images import Picture
     from .inputs import Style
     from .objective import Losses
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .presets import PRESETS, Preset
     from .style_model import About, read_about
+    from .styles import list_styles
+    from .stylization import Stylizer, stylize
     from .training import TRAINING_PRESETS, TrainingPreset, TrainingResult, TrainingStep, pack, train
 
 __version__ = "0.1.0"
 __all__ = [
     "PRESETS", "TRAINING_PRESETS", "About", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step",
-    "Style", "TrainingPreset", "TrainingResult", "TrainingStep", "optimize", "pack", "read_about", "train",
+    "Style", "Stylizer", "TrainingPreset", "TrainingResult", "TrainingStep", "list_styles", "optimize", "pack",
+    "read_about", "sheet", "stylize", "train",
 ]  # fmt: skip
 
 _HOMES = {
@@ -35,7 +39,8 @@ _HOMES = {
     "Result": "optimization", "Step": "optimization", "Style": "inputs", "optimize": "optimization",
     "TRAINING_PRESETS": "training", "TrainingPreset": "training", "TrainingResult": "training",
     "TrainingStep": "training", "train": "training", "pack": "training",
-    "About": "style_model", "read_about": "style_model",
+    "About": "style_model", "read_about": "style_model", "Stylizer": "stylization", "stylize": "stylization",
+    "list_styles": "styles", "sheet": "contact_sheet",
 }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ class Inputs:
         _check_side("content image", picture.size, size)
         if picture.alpha is not None and picture.alpha.max() == 0:
             raise ImpastoError("the content image is wholly transparent: there is nothing to paint")
-        picture = _opaque_where_hidden(picture.resized(size))
+        picture = opaque_where_hidden(picture.resized(size))
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
         given = [style if isinstance(style, Style) else Style(style) for style in several]
         if not given:
@@ -139,7 +139,7 @@ def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> 
         )
 
 
-def _opaque_where_hidden(picture: Picture) -> Picture:
+def opaque_where_hidden(picture: Picture) -> Picture:
     """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
     if picture.alpha is None:
         return picture
@@ -152,9 +152,9 @@ def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
     _check_side("style image", picture.size, picture.size)
     if picture.alpha is not None and picture.alpha.max() == 0:
         raise ImpastoError("the style image is wholly transparent: it shows no style")
-    picture = _opaque_where_hidden(picture)
+    picture = opaque_where_hidden(picture)
     mask = None if style.mask is None else masks.load(style.mask)
-    region = None if style.region is None else _load_mask(style.region, "style mask", picture.size)
+    region = None if style.region is None else load_mask(style.region, "style mask", picture.size)
     if picture.alpha is not None and picture.alpha.min() < 1:
         region = picture.alpha if region is None else region * picture.alpha
     return Painting(picture.pixels, share, mask, masks.counted(mask), region)
@@ -173,7 +173,7 @@ class _Masks:
     def load(self, mask: ImageLike) -> FloatArray:
         key = id(mask) if not isinstance(mask, str) else mask
         if key not in self._loaded:
-            self._loaded[key] = _load_mask(mask, "mask", self._size)
+            self._loaded[key] = load_mask(mask, "mask", self._size)
         return self._loaded[key]
 
     def counted(self, mask: FloatArray | None) -> FloatArray | None:
@@ -186,7 +186,7 @@ class _Masks:
 _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 
-def _load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
+def load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
     """A mask's luminance at a size."""
     picture = images.load(mask, what)
     values = images.resize(np.ascontiguousarray(color.gray(picture.pixels)[..., 0]), size)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ImpastoError
+from .errors import ImpastoError, reason
 
 if TYPE_CHECKING:
     import onnx
@@ -71,7 +72,26 @@ def read_about(path: str | os.PathLike[str]) -> About:
     Raises:
         ImpastoError: no such file, or no style model of this version's format.
     """
-    return _parse(_read(Path(path)), Path(path))
+    return parse_about(_metadata(_read(Path(path))), path)
+
+
+def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> About:
+    """What a style model's metadata say, however they were read.
+
+    Raises:
+        ImpastoError: they are not Impasto's, are damaged, or a later version's.
+    """
+    text = metadata.get(ABOUT)
+    if text is None:
+        raise ImpastoError(f"{path} is no style model of Impasto: it has no metadata of ours")
+    try:
+        values = json.loads(text)
+        if int(values["format"]) > FORMAT:
+            version = " ".join(str(values.get("version")).split())
+            raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
+        return About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
+    except _DAMAGED as error:
+        raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({_line(error)})") from None
 
 
 def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDArray[Any]]]:
@@ -83,7 +103,7 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     from onnx import numpy_helper
 
     model = _read(Path(path))
-    about = _parse(model, Path(path))
+    about = parse_about(_metadata(model), path)
     try:
         initializers = {
             tensor.name: numpy_helper.to_array(tensor)
@@ -120,39 +140,34 @@ def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[
     model.doc_string = f"{about.title or about.name}: neural style transfer"
 
 
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """A style model's file.
+
+    Raises:
+        ImpastoError: there is none, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ImpastoError(f"no such style model: {path}") from None
+    except IsADirectoryError:
+        raise ImpastoError(f"style model {path} is a directory") from None
+    except (OSError, ValueError) as error:
+        raise ImpastoError(f"cannot read style model {path}: {reason(error)}") from None
+
+
 def _read(path: Path) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    except FileNotFoundError:
-        raise ImpastoError(f"no such style model: {path}") from None
-    except IsADirectoryError:
-        raise ImpastoError(f"style model {path} is a directory") from None
-    except OSError as error:
-        raise ImpastoError(f"cannot read style model {path}: {error.strerror or error}") from None
+        return onnx.load_model_from_string(read_bytes(path))
     except (DecodeError, ValueError):
         raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged") from None
-    return model
 
 
 def _metadata(model: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in model.metadata_props}
-
-
-def _parse(model: onnx.ModelProto, path: Path) -> About:
-    text = _metadata(model).get(ABOUT)
-    if text is None:
-        raise ImpastoError(f"{path} is no style model of Impasto: it has no metadata of ours")
-    try:
-        values = json.loads(text)
-        if int(values["format"]) > FORMAT:
-            version = " ".join(str(values.get("version")).split())
-            raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
-        return About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
-    except _DAMAGED as error:
-        raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({_line(error)})") from None
 
 
 def _typed(values: dict[str, Any], field: Field[Any]) -> Any:

@@ -79,6 +79,24 @@ def spans(length: int, tile: int, halo: int, offset: int) -> list[Span]:
     ]
 
 
+def equal_spans(length: int, tile: int, halo: int, step: int) -> list[Span]:
+    """Cut `length` pixels into windows that are all equally long, at multiples of `step`: one size to compile for.
+
+    length, tile, halo: multiples of step. A window is a tile and a halo on each side; those at the ends count
+    their outer halo too.
+    """
+    outer = tile + 2 * halo
+    if length <= outer:
+        return [Span(0, 0, length, length, last=True)]
+    count = -(-(length - 2 * halo) // tile)
+    starts = [int(index * (length - outer) / (count - 1) / step + 0.5) * step for index in range(count)]
+    edges = [0, *(start + halo for start in starts[1:]), length]
+    return [
+        Span(start, first, stop, start + outer, last=stop == length)
+        for start, (first, stop) in zip(starts, pairwise(edges), strict=True)
+    ]
+
+
 def windows(height: int, width: int, tile: int | None, halo: int, offset: tuple[int, int] = (0, 0)) -> list[Window]:
     """Windows over an image of (height, width) px; one window without halo where `tile` is None.
 

@@ -13,6 +13,9 @@ from ..errors import ImpastoError
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {
+    "stylize": "Paint photos in a style, in a moment: the fast method.",
+    "styles": "List the styles that come with Impasto.",
+    "sheet": "Paint one photo in every style, on one contact sheet.",
     "optimize": "Paint a photo in a painting's style by the iterative method.",
     "train": "Teach a network a painting: the fast method's first half.",
     "pack": "Scale photographs down once, into tar shards to train on.",

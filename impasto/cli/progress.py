@@ -113,7 +113,7 @@ class TrainingProgress(_Progress):
 
 
 class CountProgress(_Progress):
-    """A context that is told how many of a number of things are done."""
+    """A context that is told how many of a number of things are done, of the next one maybe a part."""
 
     columns = (TextColumn("{task.fields[what]}"), BarColumn(), MofNCompleteColumn())
     fields = ("what",)
@@ -122,6 +122,6 @@ class CountProgress(_Progress):
         super().__init__(quiet)
         self._what = what
 
-    def update(self, done: int, total: int) -> None:
+    def update(self, done: float, total: int) -> None:
         """So many of so many."""
-        self._show(done, total, f"{self._what} {done}/{total}", what=self._what)
+        self._show(done, total, f"{self._what} {done:.3g}/{total}", what=self._what)

@@ -27,6 +27,10 @@ ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Pic
 
 # Formats that Pillow decodes itself; others (EPS …) would start outside programs.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
+# How the names of images end, for finding them in folders.
+SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".avif", ".heic", ".heif",
+)  # fmt: skip
 PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
 
 

@@ -25,7 +25,6 @@ from .. import images
 from ..errors import ImpastoError, check_integer
 from ..images import Picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif")
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
 SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 320, 90, 1000
 
@@ -97,14 +96,14 @@ class Photographs:
             name = file.relative_to(source).as_posix() if source.is_dir() else file.name
             if file.suffix.lower() == ".tar":
                 yield from self._list_shard(file, name)
-            elif file.suffix.lower() in SUFFIXES:
+            elif file.suffix.lower() in images.SUFFIXES:
                 yield Entry(file, name)
 
     def _list_shard(self, file: Path, name: str) -> Iterator[Entry]:
         try:
             with tarfile.open(file, "r:") as shard:
                 for member in shard:
-                    if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+                    if member.isfile() and Path(member.name).suffix.lower() in images.SUFFIXES:
                         yield Entry(file, f"{name}/{member.name}", member.offset_data, member.size)
                 end = shard.offset
             with file.open("rb") as data:

@@ -1,0 +1,131 @@
+"""Stylizing many files: which ones, where to, and going on after an interruption. Torch-free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import images
+from .errors import ImpastoError
+from .stylization import Stylizer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image, and the file that its stylized image goes to."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job: size (width, height) and seconds, or error; or skipped, for its target was there before."""
+
+    job: Job
+    size: tuple[int, int] | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    skipped: bool = False
+
+
+def find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[Job]:
+    """The images among files and folders, and where they go.
+
+    Folders are searched recursively and their tree is kept. One file goes to `output` or, by default, to NAME-STYLE in
+    the working folder; several go into the folder `output`, by default under such names into the working folder; a
+    folder goes into the folder `output`, by default FOLDER-STYLE. Hidden files and what lies in `output` are left out.
+
+    Args:
+        sources: files and folders.
+        output: a file for a single file, else a folder, which may not exist yet.
+        style: the style's name.
+
+    Raises:
+        ImpastoError: a source that does not exist, a folder without images, an output of the wrong kind, or two
+            images that would go to one file.
+    """
+    for source in sources:
+        if not source.exists():
+            raise ImpastoError(f"no such image: {source}")
+    if len(sources) == 1 and not sources[0].is_dir() and not (output is not None and output.is_dir()):
+        target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
+        return [Job(sources[0], images.check_output(target))]
+    if output is not None and output.exists() and not output.is_dir():
+        raise ImpastoError(f"output {output} is a file: several images need a folder")
+    found: list[Job] = []
+    for source in sources:
+        if source.is_dir():
+            root = output or Path(f"{source.resolve().name}-{style}")
+            inside = [Job(file, root / _renamed(file.relative_to(source))) for file in _images_in(source, root)]
+            if not inside:
+                raise ImpastoError(f"no images in {source}")
+            found += inside
+        else:
+            name = _renamed(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
+            found.append(Job(source, (output or Path()) / name))
+    targets: dict[Path, Path] = {}
+    for job in found:
+        other = targets.setdefault(job.target, job.source)
+        if other is not job.source:
+            raise ImpastoError(f"{other} and {job.source} would both be written to {job.target}")
+    return found
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    stylizer: Stylizer,
+    options: dict[str, Any],
+    quality: int,
+    overwrite: bool,
+    callback: Callable[[Done], object] | None = None,
+    progress: Callable[[float], object] | None = None,
+) -> list[Done]:
+    """Stylize all; an image that cannot be read or written does not stop the others.
+
+    options: keywords of `Stylizer.picture`. overwrite: do again what is there already. callback: told of each.
+    progress: told the share of an image that is done.
+    """
+    results = []
+    for job in jobs:
+        if not overwrite and job.target.exists():
+            done = Done(job, skipped=True)
+        else:
+            start = time.perf_counter()
+            try:
+                picture = stylizer.picture(job.source, **options, progress=progress)
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+                images.save(picture, job.target, quality)
+                done = Done(job, picture.size, time.perf_counter() - start)
+            except (ImpastoError, OSError) as error:
+                done = Done(job, error=" ".join(str(error).split()))
+            except MemoryError:
+                done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
+        results.append(done)
+        if callback:
+            callback(done)
+    return results
+
+
+def _images_in(folder: Path, output: Path) -> Iterator[Path]:
+    """In alphabetical order."""
+    left_out = output.resolve()
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.suffix.lower() not in images.SUFFIXES or not path.is_file():
+            continue
+        if left_out != folder.resolve() and path.resolve().is_relative_to(left_out):
+            continue
+        yield path
+
+
+def _suffix(source: Path) -> str:
+    return source.suffix if source.suffix.lower() in images.WRITABLE else ".png"
+
+
+def _renamed(file: Path) -> Path:
+    """Formats that are read but not written become PNG: scan.bmp goes to scan.bmp.png."""
+    return file if file.suffix.lower() in images.WRITABLE else file.with_name(file.name + ".png")
