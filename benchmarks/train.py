@@ -129,7 +129,7 @@ def main() -> None:
         model, folder, kept = (arguments.output / f"{stem}{end}" for end in (".onnx", "", "-kept"))
         peak = run(
             [sys.executable, "-m", "impasto", "train", str(painting), "--content", str(arguments.data / "content"),
-             "-o", str(model), "--run", str(folder), "--minutes", str(arguments.minutes), "--seed", str(SEED),
+             "-o", str(model), "--run-folder", str(folder), "--minutes", str(arguments.minutes), "--seed", str(SEED),
              "--checkpoint-minutes", str(arguments.minutes / 20), "--quiet", *training.options],
             folder, kept,
         )  # fmt: skip

@@ -37,7 +37,8 @@ _PRESETS = "; ".join(f"{name} ({preset.source})" for name, preset in TRAINING_PR
               metavar="MODEL", help="First weights: a style model's file, scratch, or auto (a style that comes with "
               "Impasto, where one has this network).")
 @_option("--resume", metavar="RUN", help="Go on with the interrupted run in this folder.")
-@_option("--run", metavar="FOLDER", help="For checkpoints, metrics and samples; runs/NAME by default.")
+@click.option("--run-folder", "run", metavar="FOLDER",  # torchrun would take --run for an abbreviation of its own
+              help="For checkpoints, metrics and samples; runs/NAME by default.")
 @_option("--content-weight", type=float)
 @_option("--style-weight", type=float)
 @_option("--tv-weight", type=float, help="Total variation: smoothness.")

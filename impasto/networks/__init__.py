@@ -18,10 +18,9 @@ NETWORKS: dict[str, Callable[[], ImageTransformationNetwork]] = {
     "johnson-half": partial(Johnson2016, width=16, normalization="instance"),
     "shuffle": ShuffleNetwork,
     "shuffle-3": partial(ShuffleNetwork, blocks=3),
-    "shuffle-narrow": partial(ShuffleNetwork, width=24, body=48),
-    "shuffle-separable": partial(ShuffleNetwork, body=128, separable=True),
-    "shuffle-quarter": partial(ShuffleNetwork, width=64, body=64, factor=4, down=False),
-    "shuffle-response": partial(ShuffleNetwork, normalization="filter-response"),
+    "shuffle-plain": partial(ShuffleNetwork, fine=0),
+    "shuffle-separable": partial(ShuffleNetwork, body=128, separable=True, fine=0),
+    "shuffle-quarter": partial(ShuffleNetwork, width=64, body=64, factor=4, down=False, fine=0),
 }
 DEFAULT_NETWORK = "shuffle"
 

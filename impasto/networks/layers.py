@@ -25,47 +25,15 @@ class InstanceNorm(nn.Module):
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        scale, shift = _adjusted(self, strength)
+        weakness = 1 - strength
+        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
+        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
         x = F.instance_norm(x, eps=EPSILON) * scale.to(x.dtype) + shift.to(x.dtype)
         return F.relu(x) if self.activate else x
 
 
-def _adjusted(norm: InstanceNorm | FilterResponseNorm, strength: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift of each channel at each image's strength, (B, C, 1, 1)."""
-    weakness = 1 - strength
-    scale = norm.weight[:, None, None] + weakness * norm.weight_slope[:, None, None]
-    return scale, norm.bias[:, None, None] + weakness * norm.bias_slope[:, None, None]
-
-
-class FilterResponseNorm(nn.Module):
-    """Filter response normalization with its thresholded linear unit (Singh and Krishnan 2020, eq. 1-4).
-
-    Divides by the root of the mean square without subtracting a mean: a published cure for instance normalization's
-    bubbles. The unit, max(x, τ) with a learned τ, replaces the ReLU.
-    """
-
-    def __init__(self, channels: int, activate: bool = False) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
-        self.weight_slope, self.bias_slope = (nn.Parameter(torch.zeros(channels)) for _ in range(2))
-        self.threshold = nn.Parameter(torch.zeros(channels)) if activate else None
-
-    def forward(self, x: Tensor, strength: Tensor) -> Tensor:
-        """strength: (B, 1, 1, 1) in [0, 1]."""
-        scale, shift = _adjusted(self, strength)
-        energy = x.float().square().mean((2, 3), keepdim=True) + EPSILON
-        x = (x * energy.rsqrt().to(x.dtype)) * scale.to(x.dtype) + shift.to(x.dtype)
-        return x if self.threshold is None else torch.maximum(x, self.threshold[:, None, None].to(x.dtype))
-
-
-NORMALIZATIONS: dict[str, type[InstanceNorm] | type[FilterResponseNorm]] = {
-    "instance": InstanceNorm,
-    "filter-response": FilterResponseNorm,
-}
-
-
 class Conv(nn.Module):
-    """Convolution, normalization and, unless `activate` is False, its nonlinearity. Zero padding keeps the size.
+    """Convolution, instance normalization and, unless `activate` is False, a ReLU. Zero padding keeps the size.
 
     separable: a depthwise and a pointwise convolution (Howard et al. 2017) in place of the full one.
     """
@@ -76,7 +44,6 @@ class Conv(nn.Module):
         outputs: int,
         kernel: int,
         stride: int = 1,
-        normalization: str = "instance",
         activate: bool = True,
         separable: bool = False,
     ) -> None:
@@ -90,7 +57,7 @@ class Conv(nn.Module):
         else:
             self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
         self.separable = separable
-        self.norm = NORMALIZATIONS[normalization](outputs, activate)
+        self.norm = InstanceNorm(outputs, activate)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
@@ -103,43 +70,52 @@ class Conv(nn.Module):
 class Residual(nn.Module):
     """Two convolutions and the way around them (He et al. 2016); no ReLU at the end, as in Johnson et al. 2016."""
 
-    def __init__(self, channels: int, normalization: str, separable: bool) -> None:
+    def __init__(self, channels: int, separable: bool) -> None:
         super().__init__()
-        self.first = Conv(channels, channels, 3, normalization=normalization, separable=separable)
-        self.second = Conv(channels, channels, 3, normalization=normalization, separable=separable, activate=False)
+        self.first = Conv(channels, channels, 3, separable=separable)
+        self.second = Conv(channels, channels, 3, separable=separable, activate=False)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
         return x + self.second(self.first(x, strength), strength)
 
 
-class EnlargingConv(nn.Module):
-    """Nearest ×`factor` and a convolution of (2 · factor + 1)² after it, computed as one convolution before it.
+class SubpixelConv(nn.Module):
+    """A convolution of (2 · factor + 1)² at `factor` times the resolution, computed without going there.
 
-    Each output pixel sees 3×3 pixels of the input, through weights that depend on its place in its block: a
-    pixel-shuffle (Shi et al. 2016) whose kernels are sums of one larger kernel's entries. It costs no more, and what
-    is flat stays flat: the grid that a free pixel-shuffle draws (Odena et al. 2016; with equal kernels to start from,
-    Aitken et al. 2017, it was still to be seen after 4,000 photographs) cannot be expressed.
+    Feature maps at that resolution are kept pixel-unshuffled (Shi et al. 2016): factor² channels for each of theirs,
+    one for each place in a block. A convolution there is one of 3×3 between blocks here, whose kernels hold the
+    larger one's entries, each where it belongs. Full resolution costs memory traffic more than anything: none of that.
+
+    What is flat stays flat: the grid that a free pixel-shuffle draws (Odena et al. 2016; with equal kernels to start
+    from, Aitken et al. 2017, it was still to be seen after 4,000 photographs) cannot be expressed.
+
+    Args:
+        inputs, outputs: channels at the higher resolution.
+        factor: of the resolution.
+        enlarge: the input is at the lower resolution, and each of its pixels counts as a block of equal ones (nearest
+            neighbour), instead of being pixel-unshuffled.
     """
 
     fold: Tensor
 
-    def __init__(self, inputs: int, outputs: int, factor: int) -> None:
+    def __init__(self, inputs: int, outputs: int, factor: int, enlarge: bool = False) -> None:
         super().__init__()
-        self.factor = factor
         side = 2 * factor + 1
         self.weight = nn.Parameter(torch.empty(outputs, inputs, side, side))
         self.bias = nn.Parameter(torch.zeros(outputs))
         nn.init.normal_(self.weight, std=(2 / (inputs * side**2)) ** 0.5)
-        # (place in the block, entry of the large kernel, pixel of the input): 1 where that entry meets that pixel.
-        fold = torch.zeros(factor, side, 3)
+        # (place in the output's block, entry of the kernel, place in the input's block, block of the input): 1 where
+        # that entry meets that pixel.
+        fold = torch.zeros(factor, side, factor, 3)
         for place in range(factor):
             for entry in range(side):
-                fold[place, entry, (place + entry - factor) // factor + 1] = 1
-        self.register_buffer("fold", fold, persistent=False)
+                block, within = divmod(place + entry - factor, factor)
+                fold[place, entry, within, block + 1] = 1
+        self.register_buffer("fold", fold.sum(2, keepdim=True) if enlarge else fold, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, outputs, factor · H, factor · W)."""
-        kernels = torch.einsum("oiyx,ayr,bxc->oabirc", self.weight, self.fold, self.fold)
-        bias = self.bias.repeat_interleave(self.factor**2)
-        return F.pixel_shuffle(F.conv2d(x, kernels.flatten(0, 2), bias, padding=1), self.factor)
+        """(B, inputs · factor² or, to enlarge, inputs, H, W) → (B, outputs · factor², H, W), as for F.pixel_shuffle."""
+        kernels = torch.einsum("oiyx,aypr,bxqs->oabipqrs", self.weight, self.fold, self.fold)
+        bias = self.bias.repeat_interleave(self.fold.shape[0] ** 2)
+        return F.conv2d(x, kernels.flatten(3, 5).flatten(0, 2), bias, padding=1)

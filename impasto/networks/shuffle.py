@@ -1,6 +1,7 @@
-"""Impasto's own networks: no convolution is computed at full resolution, where it costs four times its like at half.
+"""Impasto's own networks: nothing is computed at full resolution, where it costs four times its like at half.
 
-pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → enlarging convolution → tanh.
+pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → two subpixel convolutions →
+pixel-shuffle → tanh.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import unknown
 from .base import ImageTransformationNetwork
-from .layers import NORMALIZATIONS, Conv, EnlargingConv, Residual
+from .layers import Conv, Residual, SubpixelConv
 
 
 class ShuffleNetwork(ImageTransformationNetwork):
     """Image transformation network at half the resolution and less.
+
+    The two subpixel convolutions, with a ReLU between them, draw the fine lines. Without the first, such a network
+    learned more slowly than Johnson's, whose last layers are at full resolution (docs/networks.md).
 
     Args:
         width: channels at `1 / factor` of the resolution.
@@ -24,7 +27,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
         factor: of the pixel-unshuffle.
         down: whether the blocks work at half the resolution of the rest (stride 2, nearest ×2).
         separable: depthwise and pointwise convolutions in the blocks.
-        normalization: "instance" or "filter-response".
+        fine: channels at full resolution before the last convolution; 0: there is none between.
     """
 
     adjustable = True
@@ -37,19 +40,18 @@ class ShuffleNetwork(ImageTransformationNetwork):
         factor: int = 2,
         down: bool = True,
         separable: bool = False,
-        normalization: str = "instance",
+        fine: int = 16,
     ) -> None:
         super().__init__()
-        if normalization not in NORMALIZATIONS:
-            raise unknown("normalization", normalization, NORMALIZATIONS)
         self.factor, self.down = factor, down
         self.multiple = factor * (2 if down else 1)
         self.margin = 32  # zero padding inside leaves a pale border; at 16 px it could still be seen
-        self.head = Conv(3 * factor**2, width, 5, normalization=normalization)
-        self.enter = Conv(width, body, 3, 2 if down else 1, normalization)
-        self.blocks = nn.ModuleList(Residual(body, normalization, separable) for _ in range(blocks))
-        self.leave = Conv(body, width, 3, normalization=normalization)
-        self.tail = EnlargingConv(width, 3, factor)
+        self.head = Conv(3 * factor**2, width, 5)
+        self.enter = Conv(width, body, 3, 2 if down else 1)
+        self.blocks = nn.ModuleList(Residual(body, separable) for _ in range(blocks))
+        self.leave = Conv(body, width, 3)
+        self.fine = SubpixelConv(width, fine, factor, enlarge=True) if fine else None
+        self.tail = SubpixelConv(fine or width, 3, factor, enlarge=not fine)
 
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
         """See `ImageTransformationNetwork.paint`."""
@@ -59,9 +61,19 @@ class ShuffleNetwork(ImageTransformationNetwork):
             x = block(x, strength)
         if self.down:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = self.tail(self.leave(x, strength)).float()
-        m = self.margin
-        painted, image = (torch.tanh(x) + 1)[..., m:, m:] / 2, padded[..., m:, m:]
-        # Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths
-        # above a half is how it is painted, not how much shows through.
-        return image + (1 - (1 - strength) ** 4) * (painted - image)
+        x = self.leave(x, strength)
+        if self.fine is not None:
+            x = F.relu(self.fine(x))
+        x = F.pixel_shuffle(self.tail(x), self.factor).float()
+        return _mixed(torch.tanh(x), padded, strength, self.margin)
+
+
+def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:
+    """The stylized image from what a network paints, in [-1, 1], and the padded image, less the margin above and left.
+
+    Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths above
+    a half is how it is painted, not how much shows through.
+    """
+    inside = (..., slice(margin, None), slice(margin, None))
+    image = padded[inside]
+    return image + (1 - (1 - strength) ** 4) * ((painted[inside] + 1) / 2 - image)

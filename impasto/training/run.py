@@ -79,7 +79,7 @@ class RunFolder:
     def check_free(self) -> None:
         """Raise `ImpastoError` if the folder holds something."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise ImpastoError(f"{self.path} is there already: {self._hint()}--run names another folder")
+            raise ImpastoError(f"{self.path} is there already: {self._hint()}--run-folder names another folder")
 
     def _hint(self) -> str:
         return f"--resume {self.path} goes on with it, " if self.latest.exists() else ""

@@ -29,7 +29,7 @@ def test_two_processes_have_the_gradients_of_one(files: Path, tmp_path: Path) ->
     network = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     processes = [
         start(
-            "train", files / "painting.jpg", "--content", tmp_path / "photos", "-o", "out.onnx", "--run", "run",
+            "train", files / "painting.jpg", "--content", tmp_path / "photos", "-o", "out.onnx", "--run-folder", "run",
             "--preset", "tiny", "--iterations", 5, "--batch-size", 4, "--precision", "float32", "--json",
             cwd=tmp_path / "work", environment={**network, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )

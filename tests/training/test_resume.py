@@ -75,7 +75,7 @@ def started(place: Path, cwd: Path, *options: object) -> subprocess.Popen[str]:
     """The same training as a process, in an empty folder."""
     return start(
         "train", place / "painting.jpg", "--content", place / "photos", "-o", cwd / "out.onnx", "--preset", "tiny",
-        "--iterations", ITERATIONS, "--precision", "float32", "--run", cwd / "run", *options, cwd=cwd,
+        "--iterations", ITERATIONS, "--precision", "float32", "--run-folder", cwd / "run", *options, cwd=cwd,
     )  # fmt: skip
 
 

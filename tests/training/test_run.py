@@ -56,7 +56,7 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, folder: Run
     (tmp_path / "full" / "mine.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
     for name in ("full", "file"):
-        with pytest.raises(ImpastoError, match="is there already: --run names another folder"):
+        with pytest.raises(ImpastoError, match="is there already: --run-folder names another folder"):
             RunFolder(tmp_path / name).check_free()
     folder.latest.write_bytes(b"a checkpoint")
     with pytest.raises(ImpastoError, match=r"--resume \S+run goes on with it"):
