@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import images
-from .errors import ImpastoError
+from .errors import ImpastoError, reason
 from .stylization import Stylizer
 
 
@@ -45,17 +45,29 @@ def find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[
         style: the style's name.
 
     Raises:
-        ImpastoError: a source that does not exist, a folder without images, an output of the wrong kind, or two
-            images that would go to one file.
+        ImpastoError: a source that does not exist, a folder without images, an output of the wrong kind, two images
+            that would go to one file, or one that would go to where an image came from.
     """
+    try:
+        jobs = _find_jobs(sources, output, style)
+        inputs = {job.source.resolve() for job in jobs}
+        for job in jobs:
+            if job.target.resolve() in inputs:
+                raise ImpastoError(f"output {job.target} would overwrite the input")
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise ImpastoError(f"cannot use {error.filename}: {reason(error)}") from None
+    return jobs
+
+
+def _find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[Job]:
     for source in sources:
         if not source.exists():
             raise ImpastoError(f"no such image: {source}")
     if len(sources) == 1 and not sources[0].is_dir() and not (output is not None and output.is_dir()):
         target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
         return [Job(sources[0], images.check_output(target))]
-    if output is not None and output.exists() and not output.is_dir():
-        raise ImpastoError(f"output {output} is a file: several images need a folder")
+    if output is not None and not output.is_dir() and (output.exists() or output.suffix.lower() in images.SUFFIXES):
+        raise ImpastoError(f"output {output} is {'a' if output.exists() else 'named like a'} file: give a folder")
     found: list[Job] = []
     for source in sources:
         if source.is_dir():
@@ -91,19 +103,19 @@ def run_jobs(
     """
     results = []
     for job in jobs:
-        if not overwrite and job.target.exists():
-            done = Done(job, skipped=True)
-        else:
-            start = time.perf_counter()
-            try:
+        start = time.perf_counter()
+        try:
+            if not overwrite and job.target.exists():
+                done = Done(job, skipped=True)
+            else:
                 picture = stylizer.picture(job.source, **options, progress=progress)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 images.save(picture, job.target, quality)
                 done = Done(job, picture.size, time.perf_counter() - start)
-            except (ImpastoError, OSError) as error:
-                done = Done(job, error=" ".join(str(error).split()))
-            except MemoryError:
-                done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
+        except (ImpastoError, OSError) as error:
+            done = Done(job, error=" ".join(str(error).split()))
+        except MemoryError:
+            done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
         results.append(done)
         if callback:
             callback(done)

@@ -52,9 +52,14 @@ def match_color(style: FloatArray, content: FloatArray) -> FloatArray:
     x → Σc^½ Σs^-½ (x − μs) + μc, the symmetric solution of section 3.1 (the "Image Analogies" transform).
     """
     source, wanted = (x.reshape(-1, 3).astype(np.float64) for x in (style, content))
-    transform = _root(np.cov(wanted.T), 0.5) @ _root(np.cov(source.T), -0.5)
+    transform = _root(_covariance(wanted), 0.5) @ _root(_covariance(source), -0.5)
     matched = (source - source.mean(0)) @ transform.T + wanted.mean(0)
     return np.clip(matched, 0, 1).astype(np.float32).reshape(style.shape)
+
+
+def _covariance(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3), of (N, 3) pixels: 0 of a single one."""
+    return np.cov(pixels.T, ddof=min(1, len(pixels) - 1))
 
 
 def _root(covariance: NDArray[np.float64], power: float) -> NDArray[np.float64]:

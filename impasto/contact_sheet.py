@@ -48,6 +48,8 @@ def sheet(
         ImpastoError: no image, an unknown style, no styles at all, or an option out of its range.
     """
     check_integer("size", size, 16, LARGEST)
+    if columns is not None:
+        check_integer("columns", columns, 1, 100)
     chosen = list(style_files()) if styles is None else list(styles)
     if not chosen:
         raise ImpastoError("no styles: give names or style models' files")
@@ -61,7 +63,6 @@ def sheet(
             callback(index + 1, len(chosen))
     width, height = photo.size
     across = columns or math.ceil(math.sqrt(len(cells) * (height + CAPTION + GAP) / (width + GAP)))
-    check_integer("columns", across, 1, 100)
     return _laid_out(cells, min(across, len(cells)))
 
 
@@ -80,7 +81,8 @@ def _laid_out(cells: Sequence[_Cell], columns: int) -> Picture:
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Text cut so that it is no wider than its picture."""
+    """Text in one line, cut so that it is no wider than its picture."""
+    text = " ".join(text.split())
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:

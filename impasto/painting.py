@@ -61,9 +61,9 @@ class Pixels:
 
 
 class Enlarged:
-    """A small painting at the photograph's size and, where the strength is low, with the photograph's detail.
+    """A painting at another size, mostly larger, and, where the strength is low, with the photograph's detail.
 
-    What enlarging loses of the unpainted share comes back from the photograph: at strength 0 this is the photograph.
+    What resizing loses of the unpainted share comes back from the photograph: at strength 0 this is the photograph.
 
     Args:
         small: (h, w, 3), painted. size: wanted.
@@ -124,7 +124,7 @@ class Painter:
         sizes = plan_sizes(size, style_scale, self.about.smallest)
         total = sum(width * height for width, height in sizes)
         done = 0.0
-        unpainted = (1 - strength) ** 4 if self.about.adjustable else 1 - strength  # as the network mixes
+        unpainted = (1 - strength) ** 4 if self.about.adjustable else 0.0  # as the network mixes
         small = resize(photo, sizes[0]) if sizes[0] != size else photo
         source: Source = Pixels(small)
         for index, wanted in enumerate(sizes):
@@ -134,9 +134,13 @@ class Painter:
             if index + 1 < len(sizes):
                 larger = sizes[index + 1]
                 after = photo if larger == size or not unpainted else resize(photo, larger)
-                source = Enlarged(painted, larger, after, small, unpainted)
+                source = Enlarged(painted, larger, after, small, unpainted ** (index + 1))
                 small = after
-        return painted if sizes[-1] == size else resize(painted, size)
+        if sizes[-1] != size:
+            painted = Enlarged(painted, size, photo, small, unpainted).window(0, 0, *size)
+        if not self.about.adjustable and strength < 1:
+            painted = strength * painted + (1 - strength) * photo
+        return painted
 
     def _pass(self, source: Source, strength: float, progress: Progress) -> FloatArray:
         width, height = source.size
@@ -174,12 +178,12 @@ class Painter:
 
         width, height = source.size
         wide, high = min(WINDOW, width), min(WINDOW, height)
-        across = max(1, min(width // wide, round(math.sqrt(WINDOWS * width / height))))
-        down = max(1, min(height // high, round(WINDOWS / across)))
+        across = max(1, min(math.ceil(width / wide), round(math.sqrt(WINDOWS * width / height))))
+        down = max(1, min(math.ceil(height / high), round(WINDOWS / across)))
         windows = [
             source.window(left, top, left + wide, top + high)
-            for left in np.linspace(0, width - wide, across, dtype=int).tolist()
-            for top in np.linspace(0, height - high, down, dtype=int).tolist()
+            for left in _spread(width, wide, across)
+            for top in _spread(height, high, down)
         ]
         feeds = self._feeds(measuring, np.stack(windows).transpose(0, 3, 1, 2), strength)
         found = measuring.run(feeds)
@@ -199,16 +203,20 @@ class Painter:
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None
     ) -> FloatArray:
         feeds = self._feeds(model, pixels.transpose(2, 0, 1)[None], strength) | dict(given or {})
-        painted = np.clip(model.run(feeds)[0][0].transpose(1, 2, 0), 0, 1)
-        if not self.about.adjustable and strength < 1:
-            painted = strength * painted + (1 - strength) * pixels
-        return painted.astype(np.float32, copy=False)
+        return np.clip(model.run(feeds)[0][0].transpose(1, 2, 0), 0, 1)
 
     def _feeds(self, model: LoadedModel, image: Array, strength: float) -> dict[str, Array]:
         feeds: dict[str, Array] = {INPUT: np.ascontiguousarray(image, np.float32)}
         if STRENGTH in model.inputs:
             feeds[STRENGTH] = np.array([strength], np.float32)
         return feeds
+
+
+def _spread(length: int, window: int, count: int) -> list[int]:
+    """Where so many windows start whose centres divide the length evenly, as far as the ends let them."""
+    centers = (np.arange(count) + 0.5) * length / count
+    starts: list[int] = np.clip(centers - window / 2, 0, length - window).astype(int).tolist()
+    return starts
 
 
 def plan_sizes(size: tuple[int, int], style_scale: float, smallest: int) -> list[tuple[int, int]]:

@@ -38,7 +38,7 @@ class Stylizer:
 
     def __init__(self, style: PathLike, *, runtime: str = "auto", precision: str = "auto") -> None:
         file = find_style(style)
-        self._painter = Painter(read_bytes(file), f"style model {file}", runtime, precision)
+        self._painter = Painter(read_bytes(file), str(file), runtime, precision)
 
     @property
     def about(self) -> About:
@@ -102,6 +102,8 @@ class Stylizer:
         content = images.load(image)
         if size is not None:
             content = content.resized(images.fit(content.size, size))
+        if content.alpha is not None and content.alpha.max() == 0:
+            raise ImpastoError("the image is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)
         photo = opaque_where_hidden(content).pixels
         painted = self._painter.paint(photo, strength, style_scale, progress)
@@ -145,7 +147,10 @@ def check_options(strength: float, style_scale: float, size: int | None, preserv
 
 def same_file(one: Path, other: Path) -> bool:
     """Whether two paths lead to one file."""
-    return one.exists() and other.exists() and one.samefile(other)
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them does not exist
+        return False
 
 
 __all__ = ["ImpastoError", "Stylizer", "stylize"]

@@ -65,6 +65,37 @@ def files(
     return folder
 
 
+@pytest.fixture(scope="session")
+def style_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """great-wave.onnx, of an untrained network whose strength can be adjusted."""
+    from stirred import stir
+
+    from impasto.export import export
+    from impasto.networks import create_network
+    from impasto.style_model import About
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "great-wave.onnx"
+    about = About("great-wave", title="The Great Wave", artist="葛飾北斎", year="c. 1831", network="shuffle-3")
+    export(stir(create_network("shuffle-3")), about, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fading_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """fading.onnx, of an untrained network that knows no strength: Johnson's, narrow and with few blocks."""
+    from stirred import stir
+
+    from impasto.export import export
+    from impasto.networks.johnson2016 import Johnson2016
+    from impasto.style_model import About
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "fading.onnx"
+    export(stir(Johnson2016(width=8, blocks=2, normalization="instance")), About("fading"), path)
+    return path
+
+
 @pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process; what its libraries write past Python is captured too."""

@@ -9,7 +9,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from impasto.tiling import ALIGNMENT, Window, spans, windows
+from impasto.tiling import ALIGNMENT, Window, equal_spans, spans, windows
 
 quick = settings(deadline=None, max_examples=150, database=None)
 lengths = st.integers(1, 2500)
@@ -65,6 +65,31 @@ def test_counted_features_cover_the_feature_map_once(
         assert torch.equal(positions[span.counted(stride)], within + span.outer_start // stride)
         found.append(positions[span.counted(stride)])
     assert torch.equal(torch.cat(found), positions)
+
+
+@quick
+@given(
+    step=st.sampled_from([1, 4, 16]), length=st.integers(1, 500), tile=st.integers(1, 70), halo=st.integers(0, 10),
+)  # fmt: skip
+@example(step=16, length=2 * 72 + 1, tile=64, halo=4)  # two windows that overlap by nearly all
+def test_equal_spans_are_equally_long_aligned_and_count_everything_once(
+    step: int, length: int, tile: int, halo: int
+) -> None:
+    length, tile, halo = length * step, tile * step, halo * step
+    cut = equal_spans(length, tile, halo, step)
+    outer = min(length, tile + 2 * halo)
+    assert {span.outer_stop - span.outer_start for span in cut} == {outer}
+    assert all(span.outer_start % step == span.start % step == 0 for span in cut)
+    assert cut[0].outer_start == cut[0].start == 0
+    assert cut[-1].outer_stop == cut[-1].stop == length
+    assert all(a.stop == b.start for a, b in pairwise(cut))
+    assert all(span.start < span.stop for span in cut)
+    assert [span.last for span in cut] == [False] * (len(cut) - 1) + [True]
+    for before, after in pairwise(cut):
+        assert before.outer_stop - before.stop >= halo
+        assert after.start - after.outer_start >= halo
+    fewest = -(-(length - 2 * halo) // tile)
+    assert len(cut) == (1 if length <= outer else fewest)
 
 
 @settings(deadline=None, max_examples=40, database=None)

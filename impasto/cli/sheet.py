@@ -8,6 +8,8 @@ import click
 
 from .. import images
 from ..contact_sheet import sheet
+from ..errors import ImpastoError
+from ..stylization import same_file
 from .options import option_of
 from .progress import CountProgress
 
@@ -37,6 +39,8 @@ def command(
 ) -> None:
     """Paint PHOTO in every style that comes with Impasto, on one contact sheet."""
     path = images.check_output(output or f"{Path(photo).stem}-styles.jpg")
+    if same_file(path, Path(photo)):
+        raise ImpastoError(f"output {path} would overwrite the input")
     with CountProgress("stylizing", quiet) as progress:
         picture = sheet(
             photo, styles or None, size=size, columns=columns, runtime=runtime, callback=progress.update

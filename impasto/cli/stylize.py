@@ -74,8 +74,6 @@ def command(
     name = Path(style).stem
     jobs = find_jobs([Path(given) for given in inputs], None if output is None else Path(output), name)
     several = len(jobs) > 1 or Path(inputs[0]).is_dir()
-    if not several and jobs[0].target.exists() and jobs[0].target.samefile(jobs[0].source):
-        raise ImpastoError(f"output {jobs[0].target} would overwrite the input")
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
     with CountProgress("stylizing", quiet) as progress:
         finished: list[Done] = []
@@ -91,7 +89,7 @@ def command(
 
         run_jobs(
             jobs, stylizer, options, quality, overwrite or not several, on_done,
-            lambda share: progress.update(len(finished) + share, len(jobs)),
+            lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
         )  # fmt: skip
     return _report(finished, several, stylizer, as_json, quiet)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import unknown
+from ..errors import ImpastoError, unknown
 from ..style_model import About, read_about
 
 SUFFIX = ".onnx"
@@ -31,7 +31,11 @@ def find_style(style: str | os.PathLike[str]) -> Path:
     files = style_files()
     if isinstance(style, str) and style in files:
         return files[style]
-    path = Path(style)
-    if path.exists() or path.suffix == SUFFIX or path.name != str(style):
+    try:
+        path = Path(style)
+    except TypeError:
+        raise ImpastoError(f"the style is no name or path but {type(style).__name__}") from None
+    # Unlike Path.exists, os.path.exists is no error for names that are too long.
+    if path.suffix == SUFFIX or path.name != str(style) or os.path.exists(path):  # noqa: PTH110
         return path
     raise unknown("style", str(style), files)
