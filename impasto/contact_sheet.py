@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ class _Cell:
 
 def sheet(
     image: ImageLike,
-    styles: Sequence[PathLike] | None = None,
+    styles: PathLike | Sequence[PathLike] | None = None,
     *,
     size: int = 400,
     columns: int | None = None,
@@ -50,7 +51,8 @@ def sheet(
     check_integer("size", size, 16, LARGEST)
     if columns is not None:
         check_integer("columns", columns, 1, 100)
-    chosen = list(style_files()) if styles is None else list(styles)
+    single = isinstance(styles, (str, os.PathLike))
+    chosen: list[PathLike] = list(style_files()) if styles is None else [styles] if single else list(styles)  # type: ignore[list-item,arg-type]
     if not chosen:
         raise ImpastoError("no styles: give names or style models' files")
     photo = images.load(image)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from . import runtimes
-from .errors import ImpastoError
+from .errors import ImpastoError, reason
 from .images import FloatArray, fit, resize
 from .runtimes import Array, LoadedModel
 from .style_model import INPUT, STRENGTH, About, parse_about
@@ -120,6 +120,12 @@ class Painter:
 
         strength: in [0, 1]. style_scale: of the strokes' size. progress: told the share that is done.
         """
+        missing = [max(0, self.about.smallest - side) for side in photo.shape[:2]]
+        if any(missing):  # too narrow for the network: with its mirror images beside it, it is not
+            borders = [(short // 2, short - short // 2) for short in missing]
+            wider = self.paint(np.pad(photo, [*borders, (0, 0)], mode="symmetric"), strength, style_scale, progress)
+            (top, _), (left, _) = borders
+            return wider[top : top + photo.shape[0], left : left + photo.shape[1]]
         size = photo.shape[1], photo.shape[0]
         sizes = plan_sizes(size, style_scale, self.about.smallest)
         total = sum(width * height for width, height in sizes)
@@ -131,10 +137,12 @@ class Painter:
             share = wanted[0] * wanted[1] / total
             painted = self._pass(source, strength, lambda x, a=done, b=share: progress and progress(a + b * x))  # type: ignore[misc]
             done += share
+            if index and unpainted:
+                _keep_share(painted, unpainted, small, source)
             if index + 1 < len(sizes):
                 larger = sizes[index + 1]
                 after = photo if larger == size or not unpainted else resize(photo, larger)
-                source = Enlarged(painted, larger, after, small, unpainted ** (index + 1))
+                source = Enlarged(painted, larger, after, small, unpainted)
                 small = after
         if sizes[-1] != size:
             painted = Enlarged(painted, size, photo, small, unpainted).window(0, 0, *size)
@@ -186,7 +194,7 @@ class Painter:
             for top in _spread(height, high, down)
         ]
         feeds = self._feeds(measuring, np.stack(windows).transpose(0, 3, 1, 2), strength)
-        found = measuring.run(feeds)
+        found = self._outputs(measuring, feeds)
         return {STATISTICS: found[1]} if len(found) > 1 else {}
 
     def _load_tiled(self) -> tuple[LoadedModel, LoadedModel]:
@@ -203,13 +211,32 @@ class Painter:
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None
     ) -> FloatArray:
         feeds = self._feeds(model, pixels.transpose(2, 0, 1)[None], strength) | dict(given or {})
-        return np.clip(model.run(feeds)[0][0].transpose(1, 2, 0), 0, 1)
+        return np.clip(self._outputs(model, feeds)[0][0].transpose(1, 2, 0), 0, 1)
+
+    def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
+        try:
+            return model.run(feeds)
+        except (RuntimeError, MemoryError) as error:  # OpenVINO's and ONNX Runtime's are the former
+            height, width = feeds[INPUT].shape[2:]
+            raise ImpastoError(
+                f"{self._what} cannot paint {width}×{height} px in {model.name}: {reason(error)}"
+            ) from None
 
     def _feeds(self, model: LoadedModel, image: Array, strength: float) -> dict[str, Array]:
         feeds: dict[str, Array] = {INPUT: np.ascontiguousarray(image, np.float32)}
         if STRENGTH in model.inputs:
             feeds[STRENGTH] = np.array([strength], np.float32)
         return feeds
+
+
+def _keep_share(painted: FloatArray, unpainted: float, photo: FloatArray, source: Source) -> None:
+    """Put the photograph in place of what it was painted over: its share stays the same from pass to pass. In place."""
+    width, height = source.size
+    for top in range(0, height, TILE):
+        bottom = min(top + TILE, height)
+        part = painted[top:bottom]
+        part += unpainted * (photo[top:bottom] - source.window(0, top, width, bottom))
+        np.clip(part, 0, 1, out=part)
 
 
 def _spread(length: int, window: int, count: int) -> list[int]:

@@ -28,7 +28,7 @@ class Stylizer:
         paint("photo.jpg", strength=0.8).save("out.png")
 
     Args:
-        style: the name of a style that comes with Impasto, or a style model's file.
+        style: the name of a style that comes with Impasto, a style model's file, or the bytes of one.
         runtime: "openvino", "onnxruntime", or "auto": the faster one of those that are installed.
         precision: "auto" (bfloat16 where the processor computes in it) or "float32".
 
@@ -36,9 +36,13 @@ class Stylizer:
         ImpastoError: no such style, no style model, or no such runtime.
     """
 
-    def __init__(self, style: PathLike, *, runtime: str = "auto", precision: str = "auto") -> None:
-        file = find_style(style)
-        self._painter = Painter(read_bytes(file), str(file), runtime, precision)
+    def __init__(self, style: PathLike | bytes, *, runtime: str = "auto", precision: str = "auto") -> None:
+        if isinstance(style, bytes):
+            data, what = style, "the style model"
+        else:
+            file = find_style(style)
+            data, what = read_bytes(file), str(file)
+        self._painter = Painter(data, what, runtime, precision)
 
     @property
     def about(self) -> About:
@@ -118,7 +122,7 @@ class Stylizer:
 
 def stylize(
     image: ImageLike,
-    style: PathLike,
+    style: PathLike | bytes,
     *,
     strength: float = 1.0,
     style_scale: float = 1.0,

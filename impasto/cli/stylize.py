@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ PIPE = "-"
 @_loading("--runtime", help="openvino, onnxruntime or auto.")
 @_loading("--precision", help="auto (bfloat16 where the processor computes in it) or float32.")
 @click.option("--overwrite", is_flag=True, help="Of several images: do those again whose result is there already.")
+@click.option("--ray", "on_ray", is_flag=True, help="Have a Ray cluster stylize one folder or bucket (s3://…) into "
+              "another, -o; it goes on where it was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
 def command(
@@ -50,6 +53,7 @@ def command(
     runtime: str,
     precision: str,
     overwrite: bool,
+    on_ray: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -65,6 +69,9 @@ def command(
     cat photo.jpg | impasto stylize - --style great-wave > out.jpg
     """
     check_options(options["strength"], options["style_scale"], options["size"], options["preserve_color"])
+    if on_ray:
+        return _on_ray(inputs, output, style, as_json, quiet, quality=quality, overwrite=overwrite, runtime=runtime,
+                       precision=precision, **options)  # fmt: skip
     if PIPE in inputs:
         if len(inputs) > 1:
             raise ImpastoError("- is stdin, one image: it cannot be one of several")
@@ -107,7 +114,8 @@ def _report(finished: list[Done], several: bool, stylizer: Stylizer, as_json: bo
         there = sum(done.skipped for done in finished)
         skipped = f", {there} were there already (--overwrite does them again)" if there else ""
         seconds = sum(done.seconds for done in made)
-        click.echo(f"{len(made)} pictures in {seconds:.1f} s{skipped}{f', {len(failed)} failed' if failed else ''}")
+        pictures = "picture" if len(made) == 1 else "pictures"
+        click.echo(f"{len(made)} {pictures} in {seconds:.1f} s{skipped}{f', {len(failed)} failed' if failed else ''}")
     if failed:
         click.echo(f"impasto: {len(failed)} of {len(finished)} images failed", err=True)
     return 1 if failed else 0
@@ -126,6 +134,23 @@ def _as_json(done: Done, stylizer: Stylizer) -> str:
     if done.error:
         values["error"] = done.error
     return json.dumps(values | ({"skipped": True} if done.skipped else {}), ensure_ascii=False)
+
+
+def _on_ray(
+    inputs: tuple[str, ...], output: str | None, style: str, as_json: bool, quiet: bool, **options: Any
+) -> int:
+    if len(inputs) != 1 or output is None:
+        raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
+    from ..ray_batch import stylize_with_ray
+
+    result = stylize_with_ray(inputs[0], output, style, **options)
+    if as_json:
+        click.echo(json.dumps(asdict(result), ensure_ascii=False))
+    elif not quiet:
+        click.echo(f"{output}  {result.made} made, {result.skipped} there already, {len(result.failed)} failed")
+    for name, why in result.failed.items():
+        click.echo(f"impasto: {name}: {why}", err=True)
+    return 1 if result.failed else 0
 
 
 def _pipe(

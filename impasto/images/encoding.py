@@ -113,7 +113,10 @@ def _encode(picture: Picture, format: str, quality: int) -> bytes:
 
 @cache
 def _srgb_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """With no time of creation in its header, so that the same picture is the same file."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(profile)
 
 
 def _encode_sixteen_bit(picture: Picture, format: str) -> bytes | None:

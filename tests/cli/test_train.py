@@ -139,7 +139,8 @@ def test_a_terminal_gets_a_live_bar(train: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_json_is_one_object(train: Run, work: Path) -> None:
-    ran = train("--json", "-q", "-o", work / "eye.onnx", "--run-folder", "here", "--iterations", "2", "--batch-size", "1")
+    options = ("--run-folder", "here", "--iterations", "2", "--batch-size", "1")
+    ran = train("--json", "-q", "-o", work / "eye.onnx", *options)
     assert (ran.code, ran.err) == (0, "")
     assert len(ran.out.splitlines()) == 1
     told = json.loads(ran.out)
@@ -277,7 +278,7 @@ def test_bad_pictures_and_folders(run: Run, work: Path, arguments: list[str], me
 def test_a_run_that_is_there_is_left_alone(train: Run, work: Path) -> None:
     assert train("-q").code == 0
     before = _tree(work)
-    _assert_refused(train("-q"), "runs/painting is there already: --resume runs/painting goes on with it, --run-folder names")
+    _assert_refused(train("-q"), "runs/painting is there already: --resume runs/painting goes on with it, --run-folder")
     assert _tree(work) == before
 
 
@@ -300,9 +301,9 @@ def test_resume_takes_the_same_painting_photographs_and_output_only(train: Run, 
 @pytest.mark.parametrize(
     "option",
     [
-        "--preset", "--network", "--iterations", "--minutes", "--from", "--run-folder", "--content-weight", "--style-weight",
-        "--tv-weight", "--style-loss", "--style-scale", "--batch-size", "--learning-rate", "--name", "--title",
-        "--artist", "--year", "--source", "--licence", "--sample", "--seed", "--precision", "--loss-network",
+        "--preset", "--network", "--iterations", "--minutes", "--from", "--run-folder", "--content-weight",
+        "--style-weight", "--tv-weight", "--style-loss", "--style-scale", "--batch-size", "--learning-rate", "--name",
+        "--title", "--artist", "--year", "--source", "--licence", "--sample", "--seed", "--precision", "--loss-network",
         "--weights",
     ],
 )  # fmt: skip
