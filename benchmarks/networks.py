@@ -1,14 +1,15 @@
 """Image transformation networks compared: the same painting, the same training, then size, speed and pictures.
 
     pip install '.[train]' openvino
-    python benchmarks/networks.py DATA [--iterations 1500] [--only shuffle johnson2016 …]
+    python benchmarks/networks.py DATA [--iterations 600] [--only shuffle johnson2016 …]
 
 DATA holds `content/` (photographs), `style/` and `large/`. Each network is trained from scratch on the same batches in
 the same order by the `default` recipe. Reported:
 
 - parameters, GMAC at 512 × 512 px, validation loss;
-- milliseconds at 512 and 1024 px in ONNX Runtime (float32), OpenVINO in float32 and in bfloat16: medians over rounds in
-  which every network runs once in every runtime, so that a busy minute falls on all alike;
+- milliseconds at 512 and 1024 px in ONNX Runtime (float32), OpenVINO in float32 and in bfloat16, as `impasto stylize`
+  runs them: medians over rounds in which every network runs once in every runtime, so that a busy minute falls on all
+  alike;
 - OUTPUT/networks.png: the same photographs through all of them.
 """
 
@@ -22,78 +23,54 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 from PIL import Image, ImageDraw
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from impasto import images, train
+from impasto import Stylizer, images, runtimes, train
 from impasto.networks import NETWORKS, ImageTransformationNetwork, create_network
-from impasto.style_model import INPUT, OUTPUT, STRENGTH, read_about
+from impasto.style_model import INPUT, STRENGTH, read_about
 
 SIZES = (512, 1024)
 PHOTOS = ("tea-gardens", "oakland-zoo-otters", "singaporean-cityscape", "perched-osprey")
 
 
-def multiply_adds(network: ImageTransformationNetwork, side: int) -> int:
+def multiply_adds(network: ImageTransformationNetwork, side: int) -> float:
     """Of all convolutions, for a square image."""
-    total = 0
-
-    def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))
-        kernel = module.weight.numel() // (module.out_channels if isinstance(module, nn.Conv2d) else module.in_channels)
-        positions = output.shape[2] * output.shape[3] * module.out_channels
-        if isinstance(module, nn.ConvTranspose2d):
-            positions = output.shape[2] * output.shape[3] // module.stride[0] ** 2 * module.in_channels
-        total += positions * kernel
-
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            module.register_forward_hook(count)
-    with torch.no_grad():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(torch.zeros(1, 3, side, side))
-    return total
+    return counter.get_total_flops() / 2
 
 
 def runners(file: Path, side: int) -> dict[str, Callable[[], Any]]:
     """What to time: runtime → a call that stylizes one image of side × side px."""
-    import openvino
-
     feeds: dict[str, Any] = {INPUT: np.random.default_rng(0).random((1, 3, side, side), dtype=np.float32)}
     if read_about(file).adjustable:
         feeds[STRENGTH] = np.ones(1, np.float32)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    calls: dict[str, Callable[[], Any]] = {"ONNX Runtime": lambda: session.run([OUTPUT], feeds)}
-    core = openvino.Core()
-    for precision in ("f32", "bf16"):
-        compiled = core.compile_model(core.read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": precision})
-        request = compiled.create_infer_request()
-        calls[f"OpenVINO {precision}"] = lambda request=request: request.infer(feeds)  # type: ignore[misc]
+    calls: dict[str, Callable[[], Any]] = {}
+    for runtime, precision in (("onnxruntime", "auto"), ("openvino", "float32"), ("openvino", "auto")):
+        model = runtimes.load(file.read_bytes(), file.name, runtime, precision)
+        model.run(feeds)
+        calls[model.name] = lambda model=model: model.run(feeds)  # type: ignore[misc]
     return calls
 
 
-def paint(file: Path, photo: images.Picture) -> images.Picture:
-    """A photograph through a style model, in ONNX Runtime."""
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    feeds: dict[str, Any] = {INPUT: np.ascontiguousarray(photo.pixels.transpose(2, 0, 1)[None])}
-    if read_about(file).adjustable:
-        feeds[STRENGTH] = np.ones(1, np.float32)
-    (stylized,) = session.run([OUTPUT], feeds)
-    return images.Picture(np.clip(stylized[0].transpose(1, 2, 0), 0, 1))
+def paint(file: Path, photo: images.Picture) -> Image.Image:
+    """A photograph through a style model."""
+    return Stylizer(file, precision="float32")(photo)
 
 
 def sheet(files: dict[str, Path], photos: list[images.Picture], output: Path) -> None:
     """One row a photograph, one column a network."""
-    shown = [images.Picture(photo.pixels) for photo in photos]
-    columns = {"photograph": shown, **{name: [paint(file, photo) for photo in shown] for name, file in files.items()}}
-    width, heights = max(p.size[0] for p in shown), [p.size[1] for p in shown]
+    columns = {"photograph": [photo.to_pil() for photo in photos]}
+    columns |= {name: [paint(file, photo) for photo in photos] for name, file in files.items()}
+    width, heights = max(p.size[0] for p in photos), [p.size[1] for p in photos]
     picture = Image.new("RGB", (width * len(columns), sum(heights) + 16), "white")
     draw = ImageDraw.Draw(picture)
     for column, (name, painted) in enumerate(columns.items()):
         draw.text((column * width + 4, 2), name, fill="black")
         for row, one in enumerate(painted):
-            picture.paste(one.to_pil(), (column * width, 16 + sum(heights[:row])))
+            picture.paste(one, (column * width, 16 + sum(heights[:row])))
     picture.save(output)
 
 
@@ -101,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--painting", default="hokusai-great-wave")
-    parser.add_argument("--iterations", type=int, default=1500)
+    parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="+", default=list(NETWORKS))
     parser.add_argument("--output", type=Path, default=Path("runs/networks"))
@@ -124,8 +101,8 @@ def main() -> None:
     for side in SIZES:
         calls = {name: runners(file, side) for name, file in files.items()}
         for round_ in range(arguments.rounds + 1):  # the first warms up
-            for name, runtimes in calls.items():
-                for runtime, call in runtimes.items():
+            for name, several in calls.items():
+                for runtime, call in several.items():
                     start = time.perf_counter()
                     call()
                     if round_:

@@ -74,6 +74,5 @@ def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Te
     Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths above
     a half is how it is painted, not how much shows through.
     """
-    inside = (..., slice(margin, None), slice(margin, None))
-    image = padded[inside]
-    return image + (1 - (1 - strength) ** 4) * ((painted[inside] + 1) / 2 - image)
+    inside, share = (..., slice(margin, None), slice(margin, None)), 1 - (1 - strength) ** 4
+    return share * (painted[inside] + 1) / 2 + (1 - share) * padded[inside]

@@ -25,6 +25,7 @@ from ..losses import content_form, style_form
 from ..networks import NETWORKS, ImageTransformationNetwork, create_network
 from ..objective import Losses
 from ..style_model import About, read_about
+from ..styles import style_files
 from ..weights import load_weights
 from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
@@ -35,7 +36,6 @@ from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
 SAMPLES, SAMPLE_SIDE = 4, 384
-STYLES = Path(__file__).parent.parent / "styles"
 _OVERRIDES = (
     "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
     "style_loss", "loss_network",
@@ -312,7 +312,7 @@ def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tu
     if start == "scratch":
         return recipe, ""
     if start == "auto":
-        for file in sorted(STYLES.glob("*.onnx")):
+        for file in style_files().values():
             if read_about(file).network == recipe.network:
                 return recipe, str(file)
         return recipe, ""

@@ -23,7 +23,8 @@ from tiny import RECIPE, noise, registered, save_photos
 from torch import Tensor
 
 import impasto.training.api
-from impasto import images
+import impasto.training.perceptual
+from impasto import images, styles
 from impasto.errors import ImpastoError
 from impasto.loss_network import LossNetwork
 from impasto.losses import style_loss
@@ -128,8 +129,8 @@ def test_a_photograph_is_painted(trained: Trained, files: Path, name: str) -> No
     painting = images.load(files / "painting.jpg").pixels
     result = painted(trained, photo)
     assert result.shape == photo.shape
-    assert result.min() >= 0
-    assert result.max() <= 1
+    assert result.min() >= -1e-6  # ONNX Runtime's tanh may go one rounding error beyond 1
+    assert result.max() <= 1 + 1e-6
     assert style_distance(result, painting) < 0.5 * style_distance(photo, painting)
     means = [pixels.mean((0, 1)) for pixels in (photo, result, painting)]
     assert np.abs(means[1] - means[2]).sum() < 0.6 * np.abs(means[0] - means[2]).sum()
@@ -242,6 +243,16 @@ def test_a_warm_start_begins_where_the_model_was(trained: Trained, files: Path, 
     assert cold.about.warm_start == ""
 
 
+def test_auto_starts_from_a_style_that_comes_with_impasto(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    """But only from one that has the same network."""
+    quick.setattr(styles, "_FOLDER", trained.folder)
+    warm = short(trained, files, tmp_path, iterations=1, start="auto")
+    other = short(trained, files, tmp_path, iterations=1, start="auto", network="tiny-2", run=tmp_path / "other")
+    assert [result.about and result.about.warm_start for result in (warm, other)] == ["eye", ""]
+
+
 def test_a_warm_start_takes_the_network_of_the_model(trained: Trained, files: Path, tmp_path: Path) -> None:
     preset = replace(RECIPE, network="tiny-2")
     result = short(trained, files, tmp_path, iterations=1, start=str(trained.model), preset=preset)
@@ -328,14 +339,14 @@ def test_the_last_checkpoint_before_nan_stays(
                 Poisoned.calls += 1
             return super().__call__(stylized * (float("nan") if Poisoned.calls > 3 else 1), *rest)
 
-    quick.setattr(impasto.training.api, "PerceptualLoss", Poisoned)
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Poisoned)
     with pytest.raises(ImpastoError, match=r"\(iteration 4\): lower the weights or the learning rate"):
         short(trained, files, tmp_path, iterations=60, checkpoint_minutes=0.0)
     folder = RunFolder(tmp_path / "run")
     state = folder.load(folder.latest)
     assert state["iteration"] == 3
     assert all(torch.isfinite(value).all() for value in state["network"].values())
-    quick.setattr(impasto.training.api, "PerceptualLoss", PerceptualLoss)
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", PerceptualLoss)
     assert train(resume=folder.path, callback=lambda _: False).iterations == 4
 
 
