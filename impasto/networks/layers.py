@@ -102,9 +102,6 @@ class SubpixelConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, factor: int, enlarge: bool = False) -> None:
         super().__init__()
         side = 2 * factor + 1
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, side, side))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        nn.init.normal_(self.weight, std=(2 / (inputs * side**2)) ** 0.5)
         # (place in the output's block, entry of the kernel, place in the input's block, block of the input): 1 where
         # that entry meets that pixel.
         fold = torch.zeros(factor, side, factor, 3)
@@ -113,6 +110,9 @@ class SubpixelConv(nn.Module):
                 block, within = divmod(place + entry - factor, factor)
                 fold[place, entry, within, block + 1] = 1
         self.register_buffer("fold", fold.sum(2, keepdim=True) if enlarge else fold, persistent=False)
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, side, side))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.normal_(self.weight, std=1 / (3 * inputs * side**2) ** 0.5)  # of nn.Conv2d; tanh saturates at twice it
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs · factor² or, to enlarge, inputs, H, W) → (B, outputs · factor², H, W), as for F.pixel_shuffle."""
