@@ -8,14 +8,15 @@ from dataclasses import asdict
 import click
 
 from ..style_model import read_about
+from ..styles import find_style
 
 
 @click.command()
-@click.argument("file")
+@click.argument("style")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-def command(file: str, as_json: bool) -> None:
-    """Print what the style model FILE says of itself: painting, network, training, losses."""
-    about = asdict(read_about(file))
+def command(style: str, as_json: bool) -> None:
+    """Print what STYLE, a name or a style model's file, says of itself: painting, network, training, losses."""
+    about = asdict(read_about(find_style(style)))
     if as_json:
         click.echo(json.dumps(about, ensure_ascii=False))
         return
