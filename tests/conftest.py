@@ -67,7 +67,7 @@ def files(
 
 @pytest.fixture(scope="session")
 def style_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """great-wave.onnx, of an untrained network whose strength can be adjusted."""
+    """great-wave.onnx, of an untrained network whose strength can be adjusted; with a trained one's contrast."""
     from stirred import stir
 
     from impasto.export import export
@@ -77,7 +77,12 @@ def style_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "great-wave.onnx"
     about = About("great-wave", title="The Great Wave", artist="葛飾北斎", year="c. 1831", network="shuffle-3")
-    export(stir(create_network("shuffle-3")), about, path)
+    network = stir(create_network("shuffle-3"))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in ("fine.weight", "tail.weight"):
+                parameter.mul_(2.5)
+    export(network, about, path)
     return path
 
 

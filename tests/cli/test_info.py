@@ -131,8 +131,3 @@ def test_wrong_files(name: str, message: str, flags: list[str], info: Run, wave:
 )
 def test_wrong_arguments(arguments: list[str], message: str, info: Run) -> None:
     assert_refused(info(*arguments), message)
-
-
-def test_without_onnx_it_says_what_to_install(info: Run, wave: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    assert_refused(info(wave), r"this command needs onnx: pip install 'impasto\[train\]'$")

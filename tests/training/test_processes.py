@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import free_port, registered, save_photos, start
+from tiny import RECIPE, free_port, registered, save_photos, start
 
 from impasto.errors import ImpastoError
 from impasto.training import train
@@ -45,9 +45,12 @@ def test_two_processes_have_the_gradients_of_one(files: Path, tmp_path: Path) ->
     )  # fmt: skip
     one, two = (RunFolder(path) for path in (tmp_path / "one", tmp_path / "work" / "run"))
     first, second = one.load(one.latest), two.load(two.latest)
+    # Adam divides by the gradient's size: where that is near rounding errors, so is what it makes of them. 0.2 % of the
+    # way that five batches can move a weight.
+    near = 0.002 * 5 * RECIPE.learning_rate
     for part in ("network", "average"):
         for name, value in first[part].items():
-            assert torch.allclose(second[part][name], value, rtol=1e-4, atol=1e-5), (part, name)
+            assert torch.allclose(second[part][name], value, rtol=0, atol=near), (part, name)
     assert second["validation"] == pytest.approx(first["validation"], rel=1e-4)
     assert [path.name for path in sorted((two.path / "samples").iterdir())] == [
         path.name for path in sorted((one.path / "samples").iterdir())
