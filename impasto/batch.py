@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from . import images
-from .errors import ImpastoError, reason
+from .errors import ImpastoError, one_line, reason
 from .stylization import Stylizer
 
 
@@ -72,12 +72,12 @@ def _find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list
     for source in sources:
         if source.is_dir():
             root = output or Path(f"{source.resolve().name}-{style}")
-            inside = [Job(file, root / _renamed(file.relative_to(source))) for file in _images_in(source, root)]
+            inside = [Job(file, root / target_name(file.relative_to(source))) for file in _images_in(source, root)]
             if not inside:
                 raise ImpastoError(f"no images in {source}")
             found += inside
         else:
-            name = _renamed(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
+            name = target_name(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
             found.append(Job(source, (output or Path()) / name))
     targets: dict[Path, Path] = {}
     for job in found:
@@ -113,7 +113,7 @@ def run_jobs(
                 images.save(picture, job.target, quality)
                 done = Done(job, picture.size, time.perf_counter() - start)
         except (ImpastoError, OSError) as error:
-            done = Done(job, error=" ".join(str(error).split()))
+            done = Done(job, error=one_line(error))
         except MemoryError:
             done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
         results.append(done)
@@ -122,12 +122,21 @@ def run_jobs(
     return results
 
 
+def is_image(name: PurePath) -> bool:
+    """Whether a file, by its name relative to the folder that is searched, is an image, and not hidden."""
+    return name.suffix.lower() in images.SUFFIXES and not any(part.startswith(".") for part in name.parts)
+
+
+def target_name(name: PurePath) -> PurePath:
+    """Formats that are read but not written become PNG: scan.bmp goes to scan.bmp.png."""
+    return name if name.suffix.lower() in images.WRITABLE else name.with_name(name.name + ".png")
+
+
 def _images_in(folder: Path, output: Path) -> Iterator[Path]:
     """In alphabetical order."""
     left_out = output.resolve()
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in images.SUFFIXES or not path.is_file():
+        if not is_image(path.relative_to(folder)) or not path.is_file():
             continue
         if left_out != folder.resolve() and path.resolve().is_relative_to(left_out):
             continue
@@ -136,8 +145,3 @@ def _images_in(folder: Path, output: Path) -> Iterator[Path]:
 
 def _suffix(source: Path) -> str:
     return source.suffix if source.suffix.lower() in images.WRITABLE else ".png"
-
-
-def _renamed(file: Path) -> Path:
-    """Formats that are read but not written become PNG: scan.bmp goes to scan.bmp.png."""
-    return file if file.suffix.lower() in images.WRITABLE else file.with_name(file.name + ".png")

@@ -36,6 +36,11 @@ def check_integer(name: str, value: object, low: int, high: float = math.inf) ->
     check_number(name, value, low, high)
 
 
+def one_line(text: object) -> str:
+    """A message in one line, whatever names it holds."""
+    return " ".join(str(text).split())
+
+
 def reason(error: BaseException) -> str:
     """What another library's error says, in one line."""
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]

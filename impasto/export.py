@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from onnxscript import optimizer
 
-from . import __version__, images, style_model
+from . import __version__, style_model
 from .errors import ImpastoError
+from .files import write_atomically
 from .networks import ImageTransformationNetwork, create_network
 from .style_model import INPUT, OUTPUT, STRENGTH, About, read_parameters
 
@@ -60,7 +61,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
     worst = _difference(half, network)
     if _tolerable(worst, "float16"):
         style_model.set_metadata(half, about, state, {name for name in state if _is_half(half, name)})
-        images.write_atomically(Path(path), half.SerializeToString())
+        write_atomically(Path(path), half.SerializeToString())
         return about
     worst = _difference(graph, network)
     if not _tolerable(worst, "float32"):
@@ -69,7 +70,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
         )
     about = replace(about, weights="float32")
     style_model.set_metadata(graph, about, state, set())
-    images.write_atomically(Path(path), graph.SerializeToString())
+    write_atomically(Path(path), graph.SerializeToString())
     return about
 
 

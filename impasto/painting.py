@@ -23,7 +23,7 @@ from . import runtimes
 from .errors import ImpastoError, reason
 from .images import FloatArray, fit, resize
 from .runtimes import Array, LoadedModel
-from .style_model import INPUT, STRENGTH, About, parse_about
+from .style_model import INPUT, STRENGTH, About, parse_about, unpainted_share
 from .tiling import equal_spans
 
 STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for strokes of scale 1, if it is larger
@@ -130,12 +130,12 @@ class Painter:
         sizes = plan_sizes(size, style_scale, self.about.smallest)
         total = sum(width * height for width, height in sizes)
         done = 0.0
-        unpainted = (1 - strength) ** 4 if self.about.adjustable else 0.0  # as the network mixes
+        unpainted = unpainted_share(strength) if self.about.adjustable else 0.0
         small = resize(photo, sizes[0]) if sizes[0] != size else photo
         source: Source = Pixels(small)
         for index, wanted in enumerate(sizes):
             share = wanted[0] * wanted[1] / total
-            painted = self._pass(source, strength, lambda x, a=done, b=share: progress and progress(a + b * x))  # type: ignore[misc]
+            painted = self._pass(source, strength, _part_of(progress, done, share))
             done += share
             if index and unpainted:
                 _keep_share(painted, unpainted, small, source)
@@ -237,6 +237,11 @@ def _keep_share(painted: FloatArray, unpainted: float, photo: FloatArray, source
         part = painted[top:bottom]
         part += unpainted * (photo[top:bottom] - source.window(0, top, width, bottom))
         np.clip(part, 0, 1, out=part)
+
+
+def _part_of(progress: Progress | None, done: float, share: float) -> Progress:
+    """What tells of one pass, as that share of the whole which comes after what is done."""
+    return lambda part: progress(done + share * part) if progress else None
 
 
 def _spread(length: int, window: int, count: int) -> list[int]:

@@ -8,11 +8,13 @@ import posixpath
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from . import images
-from .errors import ImpastoError, reason
-from .style_model import read_bytes
+from .batch import is_image, target_name
+from .errors import ImpastoError, one_line, reason
+from .files import read_file
 from .styles import find_style
 from .stylization import PathLike, Stylizer
 
@@ -57,7 +59,7 @@ def stylize_with_ray(
     import ray
 
     pending, skipped = _pending(source, target, overwrite)
-    model = read_bytes(find_style(style))
+    model = read_file(find_style(style), "style model")
     Stylizer(model, runtime=runtime, precision=precision)  # a bad style is one error, not one for each machine
     if not pending:
         return RayResult(0, skipped, {})
@@ -101,7 +103,7 @@ class _Worker:
             kind = images.WRITABLE[posixpath.splitext(target)[1].lower()]
             _write(target, images.encode(picture, kind, self._quality))
         except (ImpastoError, OSError, MemoryError) as error:
-            return " ".join(str(error).split()) or type(error).__name__
+            return one_line(error) or type(error).__name__
         return ""
 
 
@@ -127,7 +129,7 @@ def _pending(source: str, target: str, overwrite: bool) -> tuple[list[tuple[str,
         raise ImpastoError(f"cannot read {source} or {target}: {reason(error)}") from None
     if not found:
         raise ImpastoError(f"no images in {source}")
-    named = {name: name if posixpath.splitext(name)[1].lower() in images.WRITABLE else f"{name}.png" for name in found}
+    named = {name: str(target_name(PurePosixPath(name))) for name in found}
     pending = [
         (f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{to}") for name, to in named.items() if to not in there
     ]
@@ -141,8 +143,7 @@ def _images_under(folder: str, missing: bool = False) -> Iterator[str]:
     files, root = _filesystem(folder)
     for info in sorted(files.get_file_info(FileSelector(root, allow_not_found=missing, recursive=True)), key=_path):
         name = posixpath.relpath(info.path, root)
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if info.type == FileType.File and not hidden and posixpath.splitext(name)[1].lower() in images.SUFFIXES:
+        if info.type == FileType.File and is_image(PurePosixPath(name)):
             yield name
 
 

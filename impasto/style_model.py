@@ -13,19 +13,34 @@ import os
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ImpastoError, reason
+from .errors import ImpastoError, one_line
+from .files import read_file
 
 if TYPE_CHECKING:
     import onnx
+    from torch import Tensor
 
 FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
+
+
+T = TypeVar("T", float, "Tensor")
+
+
+def unpainted_share(strength: T) -> T:
+    """The photograph's share of a stylized image at a strength in [0, 1], which the graph mixes itself.
+
+    It falls quickly, so that what differs between strengths above a half is how it is painted, not how much of the
+    photograph shows through.
+    """
+    return (1 - strength) ** 4
+
 
 # What files that somebody else wrote, or damaged, can make the readers below raise.
 _DAMAGED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -87,7 +102,7 @@ def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> Ab
     try:
         values = json.loads(text)
         if int(values["format"]) > FORMAT:
-            version = " ".join(str(values.get("version")).split())
+            version = one_line(values.get("version"))
             raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
         return About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
     except _DAMAGED as error:
@@ -140,28 +155,12 @@ def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[
     model.doc_string = f"{about.title or about.name}: neural style transfer"
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """A style model's file.
-
-    Raises:
-        ImpastoError: there is none, or it cannot be read.
-    """
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise ImpastoError(f"no such style model: {path}") from None
-    except IsADirectoryError:
-        raise ImpastoError(f"style model {path} is a directory") from None
-    except (OSError, ValueError) as error:
-        raise ImpastoError(f"cannot read style model {path}: {reason(error)}") from None
-
-
 def _read(path: Path) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        return onnx.load_model_from_string(read_bytes(path))
+        return onnx.load_model_from_string(read_file(path, "style model"))
     except (DecodeError, ValueError):
         raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged") from None
 
@@ -181,4 +180,4 @@ def _typed(values: dict[str, Any], field: Field[Any]) -> Any:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return one_line(f"{type(error).__name__}: {error}")[:200]

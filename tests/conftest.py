@@ -102,6 +102,15 @@ def fading_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """The command line in this process; what its libraries write past Python is captured too."""
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from ran import assert_raises_line
 
 from impasto import Stylizer
 from impasto.batch import Done, Job, find_jobs, run_jobs
-from impasto.errors import ImpastoError
 
 
 @pytest.fixture
@@ -35,10 +35,7 @@ def found(sources: list[str], output: str | None = None) -> list[tuple[str, str]
 
 
 def assert_refused(sources: list[str], output: str | None, message: str) -> None:
-    with pytest.raises(ImpastoError) as caught:
-        found(sources, output)
-    assert re.search(message, str(caught.value))
-    assert len(str(caught.value).splitlines()) == 1
+    assert_raises_line(lambda: found(sources, output), message)
 
 
 # --- which and where to ------------------------------------------------------------------------------------

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
+from ran import assert_raises_line
 
 from impasto import Stylizer, contact_sheet, sheet, styles
 from impasto.contact_sheet import CAPTION, GAP, INK, PAPER
-from impasto.errors import ImpastoError
 from impasto.images import Picture, fit, load
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -81,7 +79,7 @@ def test_all_that_come_with_impasto_by_default(
     style_model: Path, fading_model: Path, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(styles, "_FOLDER", tmp_path)
-    assert_refused(lambda: sheet(photo), "^no styles: give names or style models' files$")
+    assert_raises_line(lambda: sheet(photo), "^no styles: give names or style models' files$")
     for model in (style_model, fading_model):
         (tmp_path / model.name).write_bytes(model.read_bytes())
     told: list[tuple[int, int]] = []
@@ -120,13 +118,6 @@ def test_transparent_photographs_lie_on_paper(fading_model: Path, photo: Image.I
         assert not (cell(made, index, 2, (96, 64))[:, :46] == PAPER).all()
 
 
-def assert_refused(call: Callable[[], object], message: str) -> None:
-    with pytest.raises(ImpastoError) as caught:
-        call()
-    assert re.search(message, str(caught.value))
-    assert len(str(caught.value).splitlines()) == 1
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -145,12 +136,12 @@ def assert_refused(call: Callable[[], object], message: str) -> None:
 def test_wrong_options(options: dict[str, Any], message: str, fading_model: Path, photo: Image.Image) -> None:
     done: list[int] = []
     given = {"styles": [fading_model], **options}
-    assert_refused(lambda: sheet(photo, **given, callback=lambda *_: done.append(1)), message)
+    assert_raises_line(lambda: sheet(photo, **given, callback=lambda *_: done.append(1)), message)
     assert done == []
 
 
 def test_no_photograph(fading_model: Path) -> None:
-    assert_refused(lambda: sheet("missing.jpg", [fading_model]), r"^no such image: missing\.jpg$")
+    assert_raises_line(lambda: sheet("missing.jpg", [fading_model]), r"^no such image: missing\.jpg$")
 
 
 def test_the_default_size_is_for_looking(fading_model: Path, photo: Image.Image) -> None:

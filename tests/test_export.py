@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import datetime
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import graphs
 import numpy as np
 import onnx
 import onnxruntime
@@ -17,6 +17,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from ran import assert_raises_line
 from stirred import stir
 from torch import Tensor
 
@@ -248,11 +249,7 @@ def test_the_tolerance_decides_on_the_precision_and_the_network_stays_as_it_was(
 @pytest.fixture
 def identity(monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of torch's exporter, which takes seconds: a graph that gives the image back."""
-    picture: list[str | int] = [1, 3, "height", "width"]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, picture) for name in ("image", "stylized")]
-    node = helper.make_node("Identity", ["image"], ["stylized"])
-    graph = helper.make_graph([node], "identity", ends[:1], ends[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = graphs.identity()
     monkeypatch.setattr(export_module, "_graph", lambda _: model)
 
 
@@ -321,10 +318,7 @@ def foreign(path: Path, network: str, state: dict[str, NDArray[Any]]) -> Path:
 
 
 def assert_refused(path: Path, message: str) -> None:
-    with pytest.raises(ImpastoError) as caught:
-        load_network(path)
-    assert re.search(message, str(caught.value))
-    assert len(str(caught.value).splitlines()) == 1
+    assert_raises_line(lambda: load_network(path), message)
 
 
 def test_an_unknown_network_names_the_nearest(tmp_path: Path) -> None:

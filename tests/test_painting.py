@@ -81,16 +81,19 @@ def fading(fading_model: Path) -> Painter:
     return Painter(fading_model.read_bytes(), "it", precision="float32")
 
 
-@pytest.fixture
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(painting, "UNTILED", 100 * 100)
+def set_small_tiles(monkeypatch: pytest.MonkeyPatch, untiled: int = 100 * 100) -> None:
+    monkeypatch.setattr(painting, "UNTILED", untiled)
     monkeypatch.setattr(painting, "TILE", SMALL_TILE)
 
 
-@pytest.fixture
-def small_strokes(monkeypatch: pytest.MonkeyPatch) -> None:
+def set_small_strokes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cat of 320 px is painted at 64, 143 and 320 px."""
     monkeypatch.setattr(painting, "STROKE_SIDE", 64)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_small_tiles(monkeypatch)
 
 
 def tiles_of(height: int, width: int) -> tuple[list[Span], list[Span]]:
@@ -133,10 +136,10 @@ def seams(painted: FloatArray) -> float:
 
 
 def test_tiles_under_the_whole_pictures_statistics_are_the_whole_picture(
-    painter: Painter, picture: FloatArray, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    painter: Painter, picture: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = painter.paint(picture)
-    request.getfixturevalue("small_tiles")
+    set_small_tiles(monkeypatch)
     monkeypatch.setattr(painting, "WINDOW", 1000)  # one window, of everything
     assert apart(painter.paint(picture), whole)[0] < 0.1
     # Other sizes are mirrored to multiples of the alignment, which differs from the untiled picture at that border.
@@ -150,11 +153,11 @@ def test_tiles_under_the_whole_pictures_statistics_are_the_whole_picture(
 
 
 def test_tiles_with_measured_statistics_show_no_seam_where_their_own_would(
-    painter: Painter, picture: FloatArray, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    painter: Painter, picture: FloatArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = painter.paint(picture)
     by_themselves = paint_each_tile_by_itself(painter, picture)
-    request.getfixturevalue("small_tiles")
+    set_small_tiles(monkeypatch)
     monkeypatch.setattr(painting, "WINDOW", 96)
     tiled = painter.paint(picture)
     assert len(tiles_of(240, 320)[0]) * len(tiles_of(240, 320)[1]) == 6
@@ -235,39 +238,41 @@ def test_an_enlarged_painting_is_painted_over_in_tiles(
 ) -> None:
     whole = painter.paint(picture, style_scale=4)
     monkeypatch.setattr(painting, "WINDOW", 1000)
-    monkeypatch.setattr(painting, "UNTILED", 160 * 120)
-    monkeypatch.setattr(painting, "TILE", SMALL_TILE)
+    set_small_tiles(monkeypatch, untiled=160 * 120)
     assert apart(painter.paint(picture, style_scale=4), whole)[1] < 0.5
 
 
 # --- strength ----------------------------------------------------------------------------------------------
 
 PATHS = pytest.mark.parametrize(
-    ("path", "style_scale"),
-    [((), 1.0), ((), 0.5), ((), 2.0), (("small_tiles",), 1.0), (("small_strokes",), 1.0),
-     (("small_strokes", "small_tiles"), 1.0)],
+    "style_scale",
+    [((), 1.0), ((), 0.5), ((), 2.0), ((set_small_tiles,), 1.0), ((set_small_strokes,), 1.0),
+     ((set_small_strokes, set_small_tiles), 1.0)],
     ids=["direct", "reduced", "enlarged", "tiled", "enlarged twice", "enlarged twice in tiles"],
+    indirect=True,
 )  # fmt: skip
+
+
+@pytest.fixture
+def style_scale(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
+    """The style scale that, with the tiles and strokes set here, leads a painting along one of the PATHS."""
+    set_all, scale = request.param
+    for set_one in set_all:
+        set_one(monkeypatch)
+    return scale
 
 
 @PATHS
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_strength_0_is_the_photograph(
-    path: tuple[str, ...], style_scale: float, precision: str, style_model: Path, picture: FloatArray,
-    request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
-    for name in path:
-        request.getfixturevalue(name)
+    style_scale: float, precision: str, style_model: Path, picture: FloatArray
+) -> None:
     painter = Painter(style_model.read_bytes(), "it", precision=precision)
     assert apart(painter.paint(picture, 0.0, style_scale), picture)[0] < 0.5
 
 
 @PATHS
-def test_the_strength_is_continuous(
-    path: tuple[str, ...], style_scale: float, painter: Painter, picture: FloatArray, request: pytest.FixtureRequest
-) -> None:
-    for name in path:
-        request.getfixturevalue(name)
+def test_the_strength_is_continuous(style_scale: float, painter: Painter, picture: FloatArray) -> None:
     for strength in (0.0, 0.4):
         one, other = (painter.paint(picture, value, style_scale) for value in (strength, strength + 0.0002))
         assert 0 < apart(one, other)[1] < 0.4
@@ -280,11 +285,7 @@ def test_the_stronger_the_farther_from_the_photograph(painter: Painter, picture:
 
 
 @PATHS
-def test_models_without_a_strength_fade(
-    path: tuple[str, ...], style_scale: float, fading: Painter, picture: FloatArray, request: pytest.FixtureRequest
-) -> None:
-    for name in path:
-        request.getfixturevalue(name)
+def test_models_without_a_strength_fade(style_scale: float, fading: Painter, picture: FloatArray) -> None:
     full = fading.paint(picture, 1.0, style_scale)
     assert apart(full, picture)[1] > 20
     assert apart(fading.paint(picture, 0.3, style_scale), 0.3 * full + 0.7 * picture)[0] < 0.1
@@ -316,16 +317,12 @@ def test_flat_pictures(value: float, painter: Painter) -> None:
 
 
 @PATHS
-def test_progress_rises_to_1(
-    path: tuple[str, ...], style_scale: float, painter: Painter, picture: FloatArray, request: pytest.FixtureRequest
-) -> None:
-    for name in path:
-        request.getfixturevalue(name)
+def test_progress_rises_to_1(style_scale: float, painter: Painter, picture: FloatArray) -> None:
     told: list[float] = []
     painter.paint(picture, style_scale=style_scale, progress=told.append)
     assert all(a < b for a, b in pairwise(told))
     assert 0 < told[0] <= told[-1] == pytest.approx(1)
-    assert len(told) >= (6 if "small_tiles" in path else 1)
+    assert len(told) >= (6 if painting.TILE == SMALL_TILE else 1)
     assert len(told) >= len(plan_sizes((320, 240), style_scale, 36))
 
 
@@ -345,13 +342,11 @@ def test_a_painter_paints_the_same_again(painter: Painter, picture: FloatArray) 
 
 
 def test_graphs_that_are_no_style_model() -> None:
-    from onnx import TensorProto, helper
+    from graphs import identity
 
     from impasto.style_model import About, set_metadata
 
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "h", "w"]) for name in ("x", "y")]
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", ends[:1], ends[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = identity(ends=("x", "y"))
     set_metadata(model, About("a"), {}, set())
     with pytest.raises(ImpastoError, match=r"^it is damaged: it takes no image$"):
         Painter(model.SerializeToString(), "it")

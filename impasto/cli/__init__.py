@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import ImpastoError
+from ..errors import ImpastoError, one_line
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> Any:
         code = 2
     except (ImpastoError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        _complain(" ".join(message.split()))
+        _complain(one_line(message))
         code = 2
     except ModuleNotFoundError as error:
         extra = NEEDS.get((error.name or "").split(".")[0])

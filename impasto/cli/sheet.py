@@ -9,7 +9,7 @@ import click
 from .. import images
 from ..contact_sheet import sheet
 from ..errors import ImpastoError
-from ..stylization import same_file
+from ..files import same_file
 from .options import option_of
 from .progress import CountProgress
 

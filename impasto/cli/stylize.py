@@ -12,14 +12,14 @@ from typing import Any
 import click
 
 from .. import images
-from ..batch import Done, find_jobs, run_jobs
+from ..batch import Done, Job, find_jobs, run_jobs
 from ..errors import ImpastoError
 from ..images import Picture
 from ..stylization import Stylizer, check_options
 from .options import option_of
 from .progress import CountProgress
 
-_option = option_of(Stylizer.__call__)
+_option = option_of(Stylizer.picture)
 _loading = option_of(Stylizer)
 PIPE = "-"
 
@@ -179,10 +179,9 @@ def _pipe(
         sys.stdout.buffer.flush()
         return 0
     images.save(picture, target, quality)
-    seconds, (width, height) = time.perf_counter() - start, picture.size
+    done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
     if as_json:
-        values = {"input": PIPE, "output": str(target), "size": [width, height], "seconds": round(seconds, 4)}
-        click.echo(json.dumps(values | {"style": stylizer.about.name, "runtime": stylizer.runtime}, ensure_ascii=False))
+        click.echo(_as_json(done, stylizer))
     elif not quiet:
-        click.echo(f"{target}  {width}×{height}  {stylizer.about.name}  {seconds:.2f} s  {stylizer.runtime}")
+        click.echo(_line(done, stylizer))
     return 0

@@ -1,10 +1,10 @@
-"""Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write atomically. Torch-free."""
+"""Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write. Torch-free."""
 
 from .decoding import READABLE, SUFFIXES, ImageLike, load
-from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, encode, save, writable_format, write_atomically
+from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, encode, save, writable_format
 from .picture import FloatArray, Picture, fit, from_tensor, resize, to_tensor
 
 __all__ = [
     "DEFAULT_QUALITY", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike", "Picture", "check_output",
-    "encode", "fit", "from_tensor", "load", "resize", "save", "to_tensor", "writable_format", "write_atomically",
+    "encode", "fit", "from_tensor", "load", "resize", "save", "to_tensor", "writable_format",
 ]  # fmt: skip

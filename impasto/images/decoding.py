@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import ImpastoError, reason
+from ..files import read_file
 from .heif import HEIF_SUFFIXES, register_heif
 from .picture import FloatArray, Picture
 
@@ -62,15 +63,7 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    try:
-        data = path.read_bytes()
-    except IsADirectoryError:
-        raise ImpastoError(f"{what} {path} is a directory") from None
-    except FileNotFoundError:
-        raise ImpastoError(f"no such {what}: {path}") from None
-    except (OSError, ValueError) as error:
-        raise ImpastoError(f"cannot read {what} {path}: {reason(error)}") from None
-    return _open(data, f"{what} {path}", path.suffix.lower(), short_side)
+    return _open(read_file(path, what), f"{what} {path}", path.suffix.lower(), short_side)
 
 
 def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:

@@ -1,12 +1,10 @@
-"""Every way out for pixels: encode, write atomically."""
+"""Every way out for pixels: encode, write."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import struct
-import threading
 import zlib
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from PIL import ImageCms
 
 from ..errors import ImpastoError, reason
+from ..files import check_target, write_atomically
 from .heif import HEIF_SUFFIXES, register_heif
 from .picture import Picture
 
@@ -28,22 +27,8 @@ DEFAULT_QUALITY = 92  # of lossy formats
 
 def check_output(path: str | os.PathLike[str]) -> Path:
     """Refuse, before any work is done, a path that `save` could not write."""
-    path = Path(path)
-    writable_format(path)
-    folder = path.parent
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered
-        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
-    if path.is_dir():
-        raise ImpastoError(f"output {path} is a directory")
-    if not folder.is_dir():
-        raise ImpastoError(f"the folder of the output does not exist: {folder}")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise ImpastoError(f"output {path} is not writable")
-    return path
+    writable_format(Path(path))
+    return check_target(path)
 
 
 def writable_format(path: Path) -> str:
@@ -61,25 +46,6 @@ def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_
     path = Path(path)
     data = encode(picture, writable_format(path), quality)
     write_atomically(path, data)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes to a file beside `path` (or beside what it links to), then rename it."""
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(target.stat().st_mode & 0o777)
-        os.replace(part, target)
-    except OSError as error:
-        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
 
 
 def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> bytes:

@@ -1,6 +1,6 @@
 """Impasto's own networks: nothing is computed at full resolution, where it costs four times its like at half.
 
-pixel-unshuffle → 5×5 convolution → stride 2 → residual blocks → nearest ×2 → 3×3 → two subpixel convolutions →
+pixel-unshuffle → 5×5 convolution → stride 2 → noise → residual blocks → nearest ×2 → 3×3 → two subpixel convolutions →
 pixel-shuffle → tanh.
 """
 
@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..style_model import unpainted_share
 from .base import ImageTransformationNetwork
 from .layers import Conv, Residual, SubpixelConv
 
@@ -69,10 +70,6 @@ class ShuffleNetwork(ImageTransformationNetwork):
 
 
 def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:
-    """The stylized image from what a network paints, in [-1, 1], and the padded image, less the margin above and left.
-
-    Strength 0 is the photograph itself; the painted share rises quickly, so that what differs between strengths above
-    a half is how it is painted, not how much shows through.
-    """
-    inside, share = (..., slice(margin, None), slice(margin, None)), 1 - (1 - strength) ** 4
+    """The stylized image: what a network paints, in [-1, 1], and the padded image, less the margin above and left."""
+    inside, share = (..., slice(margin, None), slice(margin, None)), 1 - unpainted_share(strength)
     return share * (painted[inside] + 1) / 2 + (1 - share) * padded[inside]

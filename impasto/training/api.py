@@ -19,6 +19,7 @@ from .. import images
 from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..export import export, load_network
+from ..files import check_target, read_file
 from ..images import Picture
 from ..loss_network import LossNetwork
 from ..losses import content_form, style_form
@@ -298,13 +299,7 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
 def _check_target(path: Path) -> Path:
     if path.suffix != ".onnx":
         raise ImpastoError(f"output {path} must end in .onnx")
-    if path.is_dir():
-        raise ImpastoError(f"output {path} is a directory")
-    if not path.parent.is_dir():
-        raise ImpastoError(f"the folder of output {path} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise ImpastoError(f"the folder of output {path} cannot be written to")
-    return path
+    return check_target(path)
 
 
 def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tuple[TrainingPreset, str]:
@@ -323,11 +318,7 @@ def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tu
 
 
 def _hash(painting: Path) -> str:
-    try:
-        return hashlib.sha256(painting.read_bytes()).hexdigest()
-    except OSError:
-        images.load(painting, "painting")  # says what is wrong
-        raise
+    return hashlib.sha256(read_file(painting, "painting")).hexdigest()
 
 
 # --- parts -------------------------------------------------------------------------------------------------

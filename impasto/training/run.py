@@ -17,7 +17,8 @@ import torch
 from matplotlib.figure import Figure
 
 from .. import images
-from ..errors import ImpastoError
+from ..errors import ImpastoError, reason
+from ..files import write_atomically
 from ..images import Picture
 from .presets import TrainingPreset
 
@@ -92,7 +93,7 @@ class RunFolder:
             raise ImpastoError(f"cannot make {self.path}: {error.strerror or error}") from None
         text = json.dumps(asdict(settings), indent=1, ensure_ascii=False)
         try:
-            images.write_atomically(self.path / "run.json", text.encode())
+            write_atomically(self.path / "run.json", text.encode())
         except ImpastoError:
             for folder in (self.path / "samples", self.path):
                 folder.rmdir()
@@ -118,7 +119,7 @@ class RunFolder:
         """Write a checkpoint: `latest` or `best`."""
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
-        images.write_atomically(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read a checkpoint, as data: no code in it is run."""
@@ -127,8 +128,7 @@ class RunFolder:
         except FileNotFoundError:
             raise ImpastoError(f"{self.path} has no checkpoint yet: start the training anew") from None
         except Exception as error:  # torch raises half a dozen kinds for damaged files
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ImpastoError(f"checkpoint {path} is damaged: {reason}") from None
+            raise ImpastoError(f"checkpoint {path} is damaged: {reason(error)}") from None
         if not isinstance(state, dict):
             raise ImpastoError(f"checkpoint {path} is damaged: it holds no state")
         return state
@@ -140,7 +140,7 @@ class RunFolder:
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-        images.write_atomically(self.metrics, text.getvalue().encode())
+        write_atomically(self.metrics, text.getvalue().encode())
 
     def rows(self) -> list[dict[str, str]]:
         """The table of metrics so far; rows that a crash or a full disk cut short are left out."""
@@ -163,7 +163,7 @@ class RunFolder:
 
     def finish(self, painting: Picture) -> None:
         """Draw the loss plot and the contact sheet."""
-        images.write_atomically(self.path / "losses.png", _plot(self.rows()))
+        write_atomically(self.path / "losses.png", _plot(self.rows()))
         strips = [images.load(path) for path in sorted((self.path / "samples").glob("*.jpg"))]
         if not strips:
             return

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .. import images
 from ..compute import Compute
-from ..errors import ImpastoError
+from ..errors import ImpastoError, reason
 from ..images import Picture
 from ..networks import ImageTransformationNetwork
 from ..objective import Losses
@@ -126,8 +126,7 @@ class Trainer:
             self.best = state["best"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
         except (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise ImpastoError(f"the checkpoint does not fit this run: {reason}") from None
+            raise ImpastoError(f"the checkpoint does not fit this run: {reason(error)}") from None
 
     # --- the loop ---
 

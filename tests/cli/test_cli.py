@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from ran import Ran, Run
+from ran import Ran, Run, assert_refused
 
 import impasto
 from impasto.objective import Losses, Objective
@@ -239,15 +239,6 @@ def bad(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
     return folder
 
 
-def _assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert ran.err.startswith("impasto: ")
-    assert ran.err.count("\n") == 1
-    assert ran.err.endswith("\n")
-    assert re.search(message, ran.err)
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -268,7 +259,7 @@ def test_bad_pictures(
 ) -> None:
     pictures = (bad / name, files / "painting.jpg") if role == "content" else (files / "photo.jpg", bad / name)
     ran = run("optimize", *pictures, *QUICK, "-o", tmp_path / "out.png")
-    _assert_refused(ran, message)
+    assert_refused(ran, message)
     assert f"{role} image" in ran.err
     assert _names(tmp_path) == []
 
@@ -310,12 +301,12 @@ def test_bad_pictures(
     ],
 )
 def test_bad_options(arguments: list[str], message: str, optimize: Run, tmp_path: Path) -> None:
-    _assert_refused(optimize("-o", tmp_path / "out.png", *arguments), message)
+    assert_refused(optimize("-o", tmp_path / "out.png", *arguments), message)
     assert _names(tmp_path) == []
 
 
 def test_a_black_mask(optimize: Run, bad: Path, tmp_path: Path) -> None:
-    _assert_refused(optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png"), "mask has no white in it")
+    assert_refused(optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png"), "mask has no white in it")
     assert _names(tmp_path) == []
 
 
@@ -331,29 +322,29 @@ def test_a_black_mask(optimize: Run, bad: Path, tmp_path: Path) -> None:
 )
 def test_bad_outputs(name: str, message: str, optimize: Run, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
-    _assert_refused(optimize("-o", tmp_path / name), message)
+    assert_refused(optimize("-o", tmp_path / name), message)
     assert _names(tmp_path) == ["folder.png"]
 
 
 def test_an_output_that_is_not_writable(optimize: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The superuser may write anywhere, so permissions are told rather than set.
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
-    _assert_refused(optimize("-o", tmp_path / "out.png"), r"output .*out\.png is not writable$")
+    assert_refused(optimize("-o", tmp_path / "out.png"), r"output .*out\.png is not writable$")
     assert _names(tmp_path) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["photo.jpg"], ["photo.jpg", "painting.jpg"]])
 def test_missing_arguments(arguments: list[str], run: Run) -> None:
-    _assert_refused(run("optimize", *arguments), "Missing (argument|option)")
+    assert_refused(run("optimize", *arguments), "Missing (argument|option)")
 
 
 def test_an_unknown_command(run: Run) -> None:
-    _assert_refused(run("optimise"), "No such command 'optimise'")
+    assert_refused(run("optimise"), "No such command 'optimise'")
 
 
 def test_a_bad_picture_as_a_process(bad: Path, files: Path, tmp_path: Path) -> None:
     ran = _process("optimize", bad / "text.jpg", files / "painting.jpg", "-o", tmp_path / "out.png")
-    _assert_refused(Ran(ran.returncode, ran.stdout, ran.stderr), r"text\.jpg is not an image that can be read$")
+    assert_refused(Ran(ran.returncode, ran.stdout, ran.stderr), r"text\.jpg is not an image that can be read$")
     assert _names(tmp_path) == []
 
 
@@ -363,7 +354,7 @@ def test_memory_that_runs_out_on_the_way(optimize: Run, tmp_path: Path, monkeypa
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(Objective, "gradient", gradient)
-    _assert_refused(optimize("-o", tmp_path / "out.png", "-q"), "out of memory")
+    assert_refused(optimize("-o", tmp_path / "out.png", "-q"), "out of memory")
     assert _names(tmp_path) == []
 
 

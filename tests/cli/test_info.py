@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from onnx import TensorProto, helper
-from ran import Ran, Run
+from graphs import identity
+from ran import Run, assert_refused
 
 from impasto.style_model import FORMAT, About, set_metadata
 
@@ -31,9 +30,7 @@ def info(run: Run) -> Run:
 
 def write(path: Path, about: About | None) -> Path:
     """A graph that gives its image back, with or without a style model's metadata."""
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "h", "w"]) for name in ("image", "stylized")]
-    node = helper.make_node("Identity", ["image"], ["stylized"])
-    model = helper.make_model(helper.make_graph([node], "identity", ends[:1], ends[1:]))
+    model = identity()
     if about is not None:
         set_metadata(model, about, {}, set())
     path.write_bytes(model.SerializeToString())
@@ -94,13 +91,6 @@ def test_help(info: Run) -> None:
 
 
 # --- wrong inputs: one line, exit code 2 ---
-
-
-def assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert re.fullmatch(r"impasto: [^\n]+\n", ran.err)
-    assert re.search(message, ran.err)
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import tarfile
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from ran import Ran, Run
+from ran import Ran, Run, assert_refused
 
 
 @pytest.fixture
@@ -27,14 +26,6 @@ def photos(tmp_path: Path) -> Path:
         Image.new("RGB", (200, 150), (80 * index, 90, 90)).save(folder / f"{index}.jpg")
     (folder / "text.jpg").write_text("no picture")
     return folder
-
-
-def _assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert ran.err.startswith("impasto: ")
-    assert ran.err.count("\n") == 1
-    assert re.search(message, ran.err)
 
 
 def test_it_says_what_it_has_written_and_skipped(pack: Run, photos: Path, tmp_path: Path) -> None:
@@ -98,11 +89,11 @@ def test_bad_input(
     (tmp_path / "void").mkdir()
     monkeypatch.chdir(photos.parent)
     before = sorted(path for path in tmp_path.rglob("*"))
-    _assert_refused(pack(*arguments), message)
+    assert_refused(pack(*arguments), message)
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
 def test_nothing_usable(pack: Run, photos: Path, tmp_path: Path) -> None:
     ran = pack(photos / "text.jpg", tmp_path / "shards", "-q")
-    _assert_refused(ran, "no usable photograph among 1: text.jpg is not an image")
+    assert_refused(ran, "no usable photograph among 1: text.jpg is not an image")
     assert not (tmp_path / "shards").exists()

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from ran import Ran, Run
+from ran import Ran, Run, assert_refused
 
 from impasto import sheet, styles
-
-
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def names(folder: Path) -> list[str]:
@@ -59,13 +49,6 @@ def test_the_defaults_are_the_functions(run: Run) -> None:
 
 
 # --- wrong input: one line, exit code 2, nothing written ---
-
-
-def assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert re.fullmatch(r"impasto: [^\n]+\n", ran.err)
-    assert re.search(message, ran.err)
 
 
 @pytest.mark.parametrize(

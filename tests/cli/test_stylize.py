@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from ran import Ran, Run
+from ran import Ran, Run, assert_refused
 
 import impasto
 from impasto import images
@@ -26,15 +26,6 @@ EXACT = ("--precision", "float32")
 def stylize(run: Run, style_model: Path) -> Run:
     """`impasto stylize … --style great-wave.onnx` in this process."""
     return lambda *arguments: run("stylize", *arguments, "--style", style_model)
-
-
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture
@@ -254,13 +245,6 @@ def test_json_of_stdin_to_a_file(stylize: Run, work: Path) -> None:
 
 
 # --- wrong input: one line, exit code 2, nothing written ---------------------------------------------------
-
-
-def assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert re.fullmatch(r"impasto: [^\n]+\n", ran.err)
-    assert re.search(message, ran.err)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import shutil
@@ -14,18 +13,13 @@ import click
 import pytest
 import skimage.data
 from PIL import Image
-from ran import Ran, Run
-from torch import nn
+from ran import Ran, Run, assert_refused
+from tiny import registered
 
 import impasto.cli.progress
 import impasto.cli.train
-import impasto.training.api
-import impasto.training.trainer
 from impasto.networks import NETWORKS
-from impasto.networks.shuffle import ShuffleNetwork
-from impasto.style_model import About
 from impasto.training import TRAINING_PRESETS, TrainingStep
-from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("cli-train")
 
@@ -34,24 +28,12 @@ TINY = replace(
     style_layers={"relu1_1": 0.5, "relu2_1": 0.5}, iterations=3, batch_size=2, crops=((1.0, 64),), painting_size=48,
 )  # fmt: skip
 
-_cached_weights = functools.cache(load_weights)
-
-
-def _write_name(_: nn.Module, about: About, path: Path) -> About:
-    path.write_text(about.to_json())
-    return about
-
 
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[pytest.MonkeyPatch]:
     """A tiny network and preset; no style model is really written (tests/training/test_training.py does)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "tiny", functools.partial(ShuffleNetwork, width=8, body=8, blocks=1))
+    with registered(checks=1) as patch:
         patch.setitem(TRAINING_PRESETS, "tiny", TINY)
-        patch.setattr(impasto.training.trainer, "VALIDATION_SIDE", 64)
-        patch.setattr(impasto.training.trainer, "CHECKS", 1)
-        patch.setattr(impasto.training.api, "load_weights", _cached_weights)
-        patch.setattr(impasto.training.api, "export", _write_name)
         yield patch
 
 
@@ -78,14 +60,6 @@ def train(run: Run, work: Path) -> Run:
 
 def _tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def _assert_refused(ran: Ran, message: str) -> None:
-    assert ran.code == 2
-    assert ran.out == ""
-    assert ran.err.startswith("impasto: ")
-    assert ran.err.count("\n") == 1
-    assert re.search(message, ran.err)
 
 
 # --- what it prints and writes ---
@@ -237,7 +211,7 @@ def test_help_names_every_option_and_preset(run: Run) -> None:
         (["--from", "painting.jpg"], "is no style model"),
         (["--sample", "missing.jpg"], "no such sample photograph"),
         (["-o", "out.pt"], r"output out\.pt must end in \.onnx"),
-        (["-o", "nowhere/out.onnx"], "the folder of output nowhere/out.onnx does not exist"),
+        (["-o", "nowhere/out.onnx"], "the folder of the output does not exist: nowhere$"),
         (["--run-folder", "photos"], "photos is there already: --run-folder names another folder"),
         (["--content", "nowhere"], "no such content folder: nowhere"),
         (["--checkpoint-minutes", "often"], "--checkpoint-minutes"),
@@ -247,7 +221,7 @@ def test_help_names_every_option_and_preset(run: Run) -> None:
 )
 def test_bad_options(train: Run, work: Path, arguments: list[str], message: str) -> None:
     before = _tree(work)
-    _assert_refused(train(*arguments), message)
+    assert_refused(train(*arguments), message)
     assert _tree(work) == before
     assert not (work / "runs").exists()
 
@@ -270,7 +244,7 @@ def test_bad_options(train: Run, work: Path, arguments: list[str], message: str)
 def test_bad_pictures_and_folders(run: Run, work: Path, arguments: list[str], message: str) -> None:
     (work / "void").mkdir()
     before = _tree(work)
-    _assert_refused(run("train", *arguments, *([] if "--resume" in arguments else ["--preset", "tiny"])), message)
+    assert_refused(run("train", *arguments, *([] if "--resume" in arguments else ["--preset", "tiny"])), message)
     assert _tree(work) == before
     assert not (work / "runs").exists()
 
@@ -278,7 +252,7 @@ def test_bad_pictures_and_folders(run: Run, work: Path, arguments: list[str], me
 def test_a_run_that_is_there_is_left_alone(train: Run, work: Path) -> None:
     assert train("-q").code == 0
     before = _tree(work)
-    _assert_refused(train("-q"), "runs/painting is there already: --resume runs/painting goes on with it, --run-folder")
+    assert_refused(train("-q"), "runs/painting is there already: --resume runs/painting goes on with it, --run-folder")
     assert _tree(work) == before
 
 
@@ -292,7 +266,7 @@ def test_resume_takes_the_same_painting_photographs_and_output_only(train: Run, 
         (["--content", "others"], "runs/painting is a run with other photographs"),
         (["-o", "other.onnx"], r"runs/painting is a run that writes \S+painting\.onnx, not other\.onnx"),
     ):
-        _assert_refused(run("train", "--resume", "runs/painting", *arguments), message)
+        assert_refused(run("train", "--resume", "runs/painting", *arguments), message)
     assert _tree(work) == before
     ran = run("train", "painting.jpg", "--resume", "runs/painting", "--content", "photos", "-o", "painting.onnx", "-q")
     assert ran == Ran(0, "", "")
@@ -309,4 +283,4 @@ def test_resume_takes_the_same_painting_photographs_and_output_only(train: Run, 
 )  # fmt: skip
 def test_resume_contradicts_options_that_make_a_run(run: Run, option: str) -> None:
     message = f"^impasto: {option} contradicts --resume: a resumed run goes on with its own settings$"
-    _assert_refused(run("train", "--resume", "nowhere", option, "1"), message)
+    assert_refused(run("train", "--resume", "nowhere", option, "1"), message)

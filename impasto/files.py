@@ -1,0 +1,77 @@
+"""Files: read whole or not, written whole or not at all; what goes wrong is one line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from .errors import ImpastoError, reason
+
+
+def read_file(path: str | os.PathLike[str], what: str) -> bytes:
+    """All bytes of a file.
+
+    what: what error messages call it ("content image").
+
+    Raises:
+        ImpastoError: there is none, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ImpastoError(f"no such {what}: {path}") from None
+    except IsADirectoryError:
+        raise ImpastoError(f"{what} {path} is a directory") from None
+    except (OSError, ValueError) as error:
+        raise ImpastoError(f"cannot read {what} {path}: {reason(error)}") from None
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Refuse, before any work is done, a path that `write_atomically` could not write."""
+    path = Path(path)
+    folder = path.parent
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that may not be entered
+        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
+    if path.is_dir():
+        raise ImpastoError(f"output {path} is a directory")
+    if not folder.is_dir():
+        raise ImpastoError(f"the folder of the output does not exist: {folder}")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ImpastoError(f"output {path} is not writable")
+    return path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write bytes to a file beside `path` (or beside what it links to), then rename it.
+
+    After a crash the old file or the new one is there, never half of one.
+    """
+    target = Path(os.path.realpath(path))
+    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            part.chmod(target.stat().st_mode & 0o777)
+        os.replace(part, target)
+    except OSError as error:
+        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them does not exist
+        return False
