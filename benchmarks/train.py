@@ -1,13 +1,13 @@
 """Training measured: reading photographs, and the loss against time of `default`, `johnson2016` and a warm start.
 
     pip install '.[train]'
-    python benchmarks/train.py DATA --weights DATA/vgg16-caffe.safetensors --minutes 20 [--from MODEL]
+    python benchmarks/train.py DATA --weights DATA/vgg16-caffe.safetensors --from MODEL
 
-DATA holds `content/`, `large/` (photographs) and `style/` (paintings). Each training is a process of its own, given
-the same minutes on the same painting; whenever it writes a checkpoint, its averaged weights are kept, and afterwards
-all are judged by one validation loss: the `default` preset's, on the photographs that all of them hold out. Reported:
-images per second from folders and from shards; of each training, photographs seen, images per second, peak memory, last
-loss; and OUTPUT/train.png, loss against time.
+DATA holds `content/`, `large/` (photographs) and `style/` (paintings). Each training is a process of its own on the
+same painting; whenever it writes a checkpoint, its averaged weights are kept, and afterwards all are judged by one
+validation loss: the `default` preset's, on the photographs that all of them hold out. Reported: images per second from
+folders and from shards; of each training, photographs seen, images per second, peak memory, last loss; and
+OUTPUT/train.png, loss against time. Trainings that OUTPUT holds are not repeated: run it again to go on.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Training:
     """One curve of the plot."""
 
     label: str
+    minutes: float
     options: list[str]
 
 
@@ -60,8 +61,10 @@ def reading(folder: Path, shards: Path, side: int, count: int) -> tuple[float, f
     return found[0], found[1]
 
 
-def run(command: list[str], folder: Path, kept: Path) -> float:
-    """Train in a process of its own, keeping a copy of each checkpoint. Returns its peak memory in GB."""
+def run(command: list[str], folder: Path, kept: Path) -> None:
+    """Train in a process of its own, keeping a copy of each checkpoint, and its peak memory in GB."""
+    for old in (folder, kept):
+        shutil.rmtree(old, ignore_errors=True)
     kept.mkdir(parents=True)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     latest, seen = folder / "latest.pt", 0.0
@@ -74,7 +77,8 @@ def run(command: list[str], folder: Path, kept: Path) -> float:
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode:
                 sys.exit(f"{' '.join(command)} failed with {process.returncode}")
-            return usage.ru_maxrss * 1024 / 1e9
+            (kept / "peak").write_text(f"{usage.ru_maxrss * 1024 / 1e9:.2f}")
+            return
         time.sleep(1)
 
 
@@ -105,7 +109,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", required=True, help="VGG-16 of the preset johnson2016")
     parser.add_argument("--painting", default="munch-scream")
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=20, help="of the trainings that are compared")
+    parser.add_argument("--full-minutes", type=float, default=60, help="of the full training to hold them against")
     parser.add_argument("--from", dest="start", type=Path, help="style model of another painting, for the warm start")
     parser.add_argument("--output", type=Path, default=Path("runs/train"))
     arguments = parser.parse_args()
@@ -114,31 +119,39 @@ def main() -> None:
         folder, shards = reading(arguments.data / name, arguments.output / f"shards-{name}", 128, count)
         print(f"reading {name}/: {folder:.0f} crops/s from the folder, {shards:.0f} from shards", flush=True)
     trainings = [
-        Training("default", ["--from", "scratch"]),
-        Training("johnson2016", ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),
-    ]
+        Training("default", arguments.minutes, ["--from", "scratch"]),
+        Training("johnson2016", arguments.minutes,
+                 ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),
+        Training("default, full", arguments.full_minutes, ["--from", "scratch"]),
+    ]  # fmt: skip
     if arguments.start:
-        trainings.append(Training(f"default, from {arguments.start.stem}", ["--from", str(arguments.start)]))
+        label = f"default, from {arguments.start.stem}"
+        trainings.insert(2, Training(label, arguments.minutes, ["--from", str(arguments.start)]))
     painting = arguments.data / "style" / f"{arguments.painting}.jpg"
     loss, photos = judge(arguments.data, painting)
     axes = (figure := Figure(figsize=(8, 4.5), dpi=110, layout="constrained")).subplots()
-    print("| training | photographs | images/s | peak GB | validation loss |")
-    print("|---|---|---|---|---|")
+    print("| training | minutes | photographs | images/s | peak GB | validation loss |")
+    print("|---|---|---|---|---|---|")
     for training in trainings:
-        stem = training.label.replace(", from ", "-from-")
+        stem = training.label.replace(",", "").replace(" ", "-")
         model, folder, kept = (arguments.output / f"{stem}{end}" for end in (".onnx", "", "-kept"))
-        peak = run(
-            [sys.executable, "-m", "impasto", "train", str(painting), "--content", str(arguments.data / "content"),
-             "-o", str(model), "--run-folder", str(folder), "--minutes", str(arguments.minutes), "--seed", str(SEED),
-             "--checkpoint-minutes", str(arguments.minutes / 20), "--quiet", *training.options],
-            folder, kept,
-        )  # fmt: skip
+        if not model.exists():
+            run(
+                [sys.executable, "-m", "impasto", "train", str(painting), "--content", str(arguments.data / "content"),
+                 "-o", str(model), "--run-folder", str(folder), "--minutes", str(training.minutes), "--seed", str(SEED),
+                 "--checkpoint-minutes", str(training.minutes / 20), "--quiet", *training.options],
+                folder, kept,
+            )  # fmt: skip
         about = read_about(model)
         points = curve(kept, about.network, loss, photos)
         with (folder / "metrics.csv").open(newline="") as file:
             last = list(csv.DictReader(file))[-1]
         rate = float(last["images"]) / float(last["seconds"])
-        print(f"| {training.label} | {last['images']} | {rate:.1f} | {peak:.2f} | {points[-1][1]:.4f} |", flush=True)
+        cells = (
+            training.label, f"{training.minutes:g}", last["images"], f"{rate:.1f}", (kept / "peak").read_text(),
+            f"{points[-1][1]:.4f}",
+        )  # fmt: skip
+        print(f"| {' | '.join(cells)} |", flush=True)
         axes.plot(*zip(*points, strict=True), "o-", ms=3, label=training.label)
     axes.set(xlabel="minutes", ylabel="validation loss of the default preset", yscale="log")
     axes.legend()

@@ -23,7 +23,7 @@ from . import runtimes
 from .errors import ImpastoError, reason
 from .images import FloatArray, fit, resize
 from .runtimes import Array, LoadedModel
-from .style_model import INPUT, STRENGTH, About, parse_about, unpainted_share
+from .style_model import GRAIN, INPUT, STRENGTH, About, parse_about, unpainted_share
 from .tiling import equal_spans
 
 STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for strokes of scale 1, if it is larger
@@ -107,6 +107,7 @@ class Painter:
         if INPUT not in self._model.inputs:
             raise ImpastoError(f"{what} is damaged: it takes no image")
         self._tiled: tuple[LoadedModel, LoadedModel] | None = None
+        self._grain: Array | None = None
 
     @property
     def runtime(self) -> str:
@@ -173,6 +174,9 @@ class Painter:
             window = source.window(columns.outer_start, rows.outer_start, right, bottom)
             missing = (0, rows.outer_stop - bottom), (0, columns.outer_stop - right), (0, 0)
             window = np.pad(window, missing, mode="reflect") if rows.last or columns.last else window
+            if self._grain is not None:
+                moved = -rows.outer_start // self.about.grain_cell, -columns.outer_start // self.about.grain_cell
+                given[GRAIN] = np.roll(self._grain, moved, (2, 3))
             painted = self._run(applying, window, strength, given)
             part = result[rows.start : rows.stop, columns.start : columns.stop]
             top, left = rows.start - rows.outer_start, columns.start - columns.outer_start
@@ -200,12 +204,14 @@ class Painter:
     def _load_tiled(self) -> tuple[LoadedModel, LoadedModel]:
         import onnx
 
-        from .shared_statistics import applying, measuring
+        from .shared_statistics import applying, grain_of, measuring
 
         model = onnx.load_model_from_string(self._data)
+        self._grain = grain_of(model) if self.about.grain_cell else None
         # Statistics in full precision: there is little of it, and it decides the colours of all tiles.
         measure = runtimes.load(measuring(model).SerializeToString(), self._what, self._runtime, "float32")
-        return measure, runtimes.load(applying(model).SerializeToString(), self._what, self._runtime, self._precision)
+        apply = applying(model, self._grain).SerializeToString()
+        return measure, runtimes.load(apply, self._what, self._runtime, self._precision)
 
     def _run(
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None

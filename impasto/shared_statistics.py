@@ -1,10 +1,11 @@
-"""Style models whose instance normalization takes its statistics from elsewhere, so that tiles of a picture agree.
+"""Style models that take from elsewhere what the tiles of a picture must share.
 
 Instance normalization divides by the deviation of the image it is given: each tile of a large picture would get
 colours of its own. Chen et al. 2022 ("Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance
 Normalization") take the statistics once and use them for all tiles. They take them from a thumbnail, whose textures are
 not the picture's; here they come from windows of the picture itself at full resolution. With the statistics
-given, the network is a local operator: tiles that overlap by its reach fit without a seam.
+given, the network is a local operator: tiles that overlap by its reach fit without a seam. So they do where strokes
+begin from noise (`networks.layers.Grain`), if each tile is given the noise that belongs to its place.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import copy
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+
+from .style_model import GRAIN
 
 STATISTICS = "statistics"  # (2, channels of all normalizations, 1, 1): means, then 1 / deviations
 _NORMALIZATION = "InstanceNormalization"
@@ -63,10 +67,16 @@ def measuring(model: onnx.ModelProto) -> onnx.ModelProto:
     return changed
 
 
-def applying(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with one more input, the statistics that `measuring` gives, in place of each image's own."""
+def applying(model: onnx.ModelProto, grain: NDArray[np.float32] | None = None) -> onnx.ModelProto:
+    """The model with one more input, the statistics that `measuring` gives, in place of each image's own.
+
+    grain: what `grain_of` gives, where `GRAIN` is to be an input, too, instead of this constant.
+    """
     changed = copy.deepcopy(model)
     graph = changed.graph
+    if grain is not None:
+        _remove(graph, GRAIN)
+        graph.input.append(helper.make_tensor_value_info(GRAIN, onnx.TensorProto.FLOAT, grain.shape))
     normalizations = [node for node in graph.node if node.op_type == _NORMALIZATION]
     if not normalizations:
         return changed
@@ -88,6 +98,21 @@ def applying(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes += _normalized(graph, node, f"{name}.centered", f"{name}.scale")
     _replace_nodes(graph, nodes)
     return changed
+
+
+def grain_of(model: onnx.ModelProto) -> NDArray[np.float32] | None:
+    """The map of noise, (1, 1, H, W), that strokes begin from, if there is any."""
+    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+    cast = next((node.input[0] for node in model.graph.node if GRAIN in node.output), GRAIN)
+    return numpy_helper.to_array(initializers[cast]).astype(np.float32) if cast in initializers else None
+
+
+def _remove(graph: onnx.GraphProto, name: str) -> None:
+    """A constant, and the node that casts it where it is stored in half precision."""
+    for node in [node for node in graph.node if name in node.output]:
+        graph.node.remove(node)
+    for tensor in [tensor for tensor in graph.initializer if tensor.name == name]:
+        graph.initializer.remove(tensor)
 
 
 def _normalized(graph: onnx.GraphProto, node: onnx.NodeProto, centered: str, scale: str) -> list[onnx.NodeProto]:

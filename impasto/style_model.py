@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
+GRAIN = "grain.map"  # the constant in the graph that holds the noise which strokes begin from, where there is any
 
 
 T = TypeVar("T", float, "Tensor")
@@ -53,7 +54,9 @@ class About:
     name: an identifier, such as great-wave. title, artist, year, source, licence: of the painting. network: a name in
     `networks.NETWORKS`. preset: the training recipe. warm_start: the style model it was trained on from, or "".
     images_seen: photographs, repetitions counted. content_loss, style_loss, validation_loss: on photographs held out.
-    weights: "float32" or "float16". date: of the export, ISO 8601. version: of Impasto.
+    adjustable: whether `strength` has an effect. smallest: side in px that it can paint. grain_cell: px of the image
+    for each entry of the graph's noise, 0 without noise. weights: "float32" or "float16". date: of the export, ISO
+    8601. version: of Impasto.
     """
 
     name: str
@@ -71,6 +74,7 @@ class About:
     validation_loss: float | None = None
     adjustable: bool = False
     smallest: int = 1
+    grain_cell: int = 0
     weights: str = "float32"
     date: str = ""
     version: str = ""

@@ -121,7 +121,7 @@ def test_the_graph_takes_any_batch_height_and_width_and_where_it_matters_a_stren
 def test_the_file_is_valid_small_and_says_nothing_of_this_machine(exported: Exported) -> None:
     data = exported.path.read_bytes()
     onnx.checker.check_model(onnx.load_model_from_string(data), full_check=True)
-    assert len(data) < (3_600_000 if exported.name == "johnson2016" else 1_000_000)
+    assert len(data) < (3_600_000 if exported.name == "johnson2016" else 1_200_000)  # a dozen styles in 15 MB
     assert b".py" not in data
     assert str(Path(impasto.__file__).parent).encode() not in data
     assert [path.name for path in exported.path.parent.iterdir()] == [exported.path.name]

@@ -161,8 +161,8 @@ def test_tiles_with_measured_statistics_show_no_seam_where_their_own_would(
     monkeypatch.setattr(painting, "WINDOW", 96)
     tiled = painter.paint(picture)
     assert len(tiles_of(240, 320)[0]) * len(tiles_of(240, 320)[1]) == 6
-    assert seams(tiled) < 1.1 * seams(whole)
-    assert seams(by_themselves) > 1.7 * seams(whole)
+    assert seams(tiled - whole) < 1.1  # the picture's own steps taken away
+    assert seams(by_themselves - whole) > 1.4
     # An untrained network throws small differences wide; a trained one's tiles are closer.
     assert apart(tiled, whole)[1] < 20
     assert apart(by_themselves, whole)[1] > 30

@@ -15,8 +15,8 @@ from stirred import stir
 
 from impasto.export import export
 from impasto.networks import create_network
-from impasto.shared_statistics import STATISTICS, applying, measuring
-from impasto.style_model import About
+from impasto.shared_statistics import STATISTICS, applying, grain_of, measuring
+from impasto.style_model import GRAIN, About, parse_about
 
 Array = NDArray[np.float32]
 
@@ -68,10 +68,18 @@ def test_a_batch_is_measured_together(model: onnx.ModelProto) -> None:
 def test_tiles_under_given_statistics_are_the_whole_picture(model: onnx.ModelProto) -> None:
     """Away from its borders a tile is exactly what the whole picture is there: no seam."""
     whole, reach = images(1, 3, 176, 200), 64
-    _, statistics = run(measuring(model), image=whole)
-    given = applying(model)
-    (stylized,) = run(given, image=whole, **{STATISTICS: statistics})
-    (tile,) = run(given, image=whole[..., 12:160, 8:180], **{STATISTICS: statistics})
+    _, shared = run(measuring(model), image=whole)
+    cell = parse_about({entry.key: entry.value for entry in model.metadata_props}, "it").grain_cell
+    grain = grain_of(model)
+    assert (grain is None) == (cell == 0)
+    given = applying(model, grain)
+
+    def apply(image: Array, top: int, left: int) -> list[Array]:
+        noise = {} if grain is None else {GRAIN: np.roll(grain, (-top // cell, -left // cell), (2, 3))}
+        return run(given, image=image, **{STATISTICS: shared}, **noise)
+
+    (stylized,) = apply(whole, 0, 0)
+    (tile,) = apply(whole[..., 12:160, 8:180], 12, 8)
     inside = tile[..., reach:-reach, reach:-reach]
     np.testing.assert_allclose(inside, stylized[..., 12 + reach : 160 - reach, 8 + reach : 180 - reach], atol=1e-4)
     (other,) = run(model, image=whole[..., 12:160, 8:180])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,11 +22,13 @@ class ImageTransformationNetwork(nn.Module, ABC):
         margin: px on each side, which the network may use up by convolutions without padding.
         multiple: of px that the padded image's sides must be.
         adjustable: whether the strength has an effect.
+        grain_cell: px of the image for each entry of the noise that strokes begin from (`layers.Grain`), 0 without.
     """
 
     margin: int
     multiple: int = 4
     adjustable: bool = False
+    grain_cell: int = 0
 
     @property
     def smallest(self) -> int:
@@ -43,6 +46,9 @@ class ImageTransformationNetwork(nn.Module, ABC):
         after = [before + (-side - 2 * before) % step for side in (width, height)]
         padded = F.pad(image, (before, after[0], before, after[1]), mode="reflect")
         return self.paint(padded, strength.view(-1, 1, 1, 1))[..., :height, :width]
+
+    def vary(self, random: np.random.Generator) -> None:
+        """Called before each batch of a training: change what is random in the network, if there is anything."""
 
     @abstractmethod
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -78,6 +79,38 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
         return x + self.second(self.first(x, strength), strength)
+
+
+class Grain(nn.Module):
+    """Noise to begin strokes from where a photograph is flat: the same for every picture, each channel's share learned.
+
+    A convolutional network paints what is flat flat: an even sky, a shadow without detail. The generators of Ulyanov et
+    al. 2016 and Karras et al. 2019 start from noise, too. Here it is one fixed map, repeated where a picture is larger,
+    so that a photograph is always painted in the same way.
+
+    Attributes:
+        map: (1, 1, SIDE, SIDE), of mean 0 and deviation 1.
+        phase: (rows, columns) that the map is moved by: another one for each batch of a training, so that nothing is
+            learned about places in the map.
+    """
+
+    SIDE = 240  # of a quarter of the resolution: 960 px
+    map: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        noise = np.random.default_rng(0).standard_normal((1, 1, self.SIDE, self.SIDE)).astype(np.float16)  # as in files
+        self.register_buffer("map", torch.from_numpy(noise).float())
+        self.weight = nn.Parameter(torch.empty(channels, 1, 1).normal_(std=0.1))
+        self.phase = 0, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x and the noise."""
+        height, width = x.shape[-2:]
+        noise = torch.roll(self.map, self.phase, (2, 3)) if any(self.phase) else self.map
+        repeats = ((side + self.SIDE - 1) // self.SIDE for side in (height, width))
+        noise = noise.repeat(1, 1, *repeats)[..., :height, :width]
+        return x + self.weight.to(x.dtype) * noise.to(x.dtype)
 
 
 class SubpixelConv(nn.Module):

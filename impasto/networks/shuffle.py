@@ -6,13 +6,14 @@ pixel-shuffle → tanh.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..style_model import unpainted_share
 from .base import ImageTransformationNetwork
-from .layers import Conv, Residual, SubpixelConv
+from .layers import Conv, Grain, Residual, SubpixelConv
 
 
 class ShuffleNetwork(ImageTransformationNetwork):
@@ -45,7 +46,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
     ) -> None:
         super().__init__()
         self.factor, self.down = factor, down
-        self.multiple = factor * (2 if down else 1)
+        self.multiple = self.grain_cell = factor * (2 if down else 1)
         self.margin = 32  # zero padding inside leaves a pale border; at 16 px it could still be seen
         self.head = Conv(3 * factor**2, width, 5)
         self.enter = Conv(width, body, 3, 2 if down else 1)
@@ -53,11 +54,17 @@ class ShuffleNetwork(ImageTransformationNetwork):
         self.leave = Conv(body, width, 3)
         self.fine = SubpixelConv(width, fine, factor, enlarge=True) if fine else None
         self.tail = SubpixelConv(fine or width, 3, factor, enlarge=not fine)
+        self.grain = Grain(body)
+
+    def vary(self, random: np.random.Generator) -> None:
+        """See `ImageTransformationNetwork.vary`."""
+        rows, columns = random.integers(Grain.SIDE, size=2).tolist()
+        self.grain.phase = rows, columns
 
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
         """See `ImageTransformationNetwork.paint`."""
         x = F.pixel_unshuffle(2 * padded - 1, self.factor)
-        x = self.enter(self.head(x, strength), strength)
+        x = self.grain(self.enter(self.head(x, strength), strength))
         for block in self.blocks:
             x = block(x, strength)
         if self.down:

@@ -49,7 +49,7 @@ class TrainingPreset:
     style_layers: Mapping[str, float] = field(default_factory=_style_layers)
     content_loss: str = "relative"
     style_loss: str = "wasserstein-principal"
-    content_weight: float = 0.05
+    content_weight: float = 0.065
     style_weight: float = 1.0
     tv_weight: float = 0.5
     iterations: int = 12_000

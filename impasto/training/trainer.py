@@ -202,6 +202,7 @@ class Trainer:
     def _step(self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
         photos = self._tensor(batch)
         strength = self._strengths()
+        self.network.vary(np.random.default_rng((self.crops.seed, 4, self.iteration)))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.preset, progress)
         content = self.loss.content_features(photos)

