@@ -12,15 +12,13 @@ import click
 from ..errors import ImpastoError
 from ..networks import NETWORKS
 from ..training import TRAINING_PRESETS, TrainingResult, train
+from ..training.api import RESUMABLE
 from ..training.distributed import is_first
 from .options import option_of
 from .progress import TrainingProgress
 
 _option = option_of(train)
-_NOT_WITH_RESUME = (
-    set(inspect.signature(train).parameters)
-    - {"painting", "content", "output", "resume", "device", "checkpoint_minutes", "progress", "callback", "note"}
-)
+_NOT_WITH_RESUME = set(inspect.signature(train).parameters) - set(RESUMABLE)
 _PRESETS = "; ".join(f"{name} ({preset.source})" for name, preset in TRAINING_PRESETS.items())
 
 

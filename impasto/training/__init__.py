@@ -1,11 +1,29 @@
 """The fast method's first half: train an image transformation network for one painting.
 
-presets (recipes) → photographs (crops) → perceptual (the loss) → trainer (the loop) → run (its folder) → export
+setup (what is asked) → presets (recipes) → photographs (crops) → perceptual (the loss) → trainer (the loop) → run (its
+folder) → export. Imported when it is used, so that packing photographs needs no torch.
 """
 
-from .api import TrainingResult, train
-from .photographs import pack
-from .presets import TRAINING_PRESETS, TrainingPreset
-from .trainer import TrainingStep
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import TrainingResult, train
+    from .photographs import pack
+    from .presets import TRAINING_PRESETS, TrainingPreset
+    from .trainer import TrainingStep
 
 __all__ = ["TRAINING_PRESETS", "TrainingPreset", "TrainingResult", "TrainingStep", "pack", "train"]
+
+_HOMES = {
+    "TRAINING_PRESETS": "presets", "TrainingPreset": "presets", "TrainingResult": "api", "TrainingStep": "trainer",
+    "pack": "photographs", "train": "api",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'impasto.training' has no attribute '{name}'")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +15,29 @@ import torch
 
 from .. import images
 from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
-from ..errors import ImpastoError, check_integer, check_number, unknown
+from ..errors import ImpastoError, check_integer, check_number
 from ..export import export, load_network
-from ..files import check_target, read_file
 from ..images import Picture
 from ..loss_network import LossNetwork
-from ..losses import content_form, style_form
-from ..networks import NETWORKS, ImageTransformationNetwork, create_network
+from ..networks import ImageTransformationNetwork, create_network
 from ..objective import Losses
-from ..style_model import About, read_about
-from ..styles import style_files
+from ..style_model import About
 from ..weights import load_weights
 from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
-from .presets import SCHEDULES, TrainingPreset, get_training_preset
+from .presets import TrainingPreset
 from .run import RunFolder, Settings
+from .setup import PathLike, begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
 SAMPLES, SAMPLE_SIDE = 4, 384
-_OVERRIDES = (
-    "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
-    "style_loss", "loss_network",
+# What may be given beside `resume`.
+RESUMABLE = (
+    "painting", "content", "output", "resume", "weights", "device", "checkpoint_minutes", "progress", "callback",
+    "note",
 )  # fmt: skip
-_RESUMABLE = (
-    "painting", "content", "output", "resume", "device", "checkpoint_minutes", "progress", "callback", "note",
-)  # fmt: skip
-
-PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -149,17 +141,18 @@ def train(
     chosen = choose_device(local_device(device))
     with joined(chosen) as processes, _memory_errors():
         if resume is None:
-            folder, settings, photographs = _begin(options, chosen, processes)
+            folder, settings, photographs = begin(options, chosen, processes)
         else:
-            folder, settings, photographs = _go_on(options)
-        target = _check_target(_short(Path(settings.output)) if output is None else Path(output))
+            _check_resumable(options)
+            folder, settings, photographs = go_on(options)
+        target = check_model_target(short(Path(settings.output)) if output is None else Path(output))
         picture = images.load(settings.painting if painting is None else painting, "painting")
         recipe = settings.preset
         compute = Compute(chosen, choose_precision(chosen, settings.precision))
         crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
         vgg = LossNetwork(
-            load_weights(recipe.loss_network, settings.weights, progress), recipe.pooling, recipe.padding,
-            compute.device, compute.dtype,
+            load_weights(recipe.loss_network, settings.weights if weights is None else weights, progress),
+            recipe.pooling, recipe.padding, compute.device, compute.dtype,
         )  # fmt: skip
         loss = perceptual_loss(vgg, recipe, picture, settings.style_scale)
         transformation = _first_weights(settings, warm=resume is None)
@@ -193,132 +186,10 @@ def train(
         )  # fmt: skip
 
 
-# --- options -----------------------------------------------------------------------------------------------
-
-
-def _begin(
-    options: dict[str, Any], device: torch.device, processes: Processes
-) -> tuple[RunFolder, Settings, Photographs]:
-    """A new run's folder, its settings checked and resolved, and its photographs. Nothing is written yet."""
-    painting, content, output, preset = (options[name] for name in ("painting", "content", "output", "preset"))
-    if painting is None:
-        raise ImpastoError("a painting is needed (or a run to resume)")
-    if content is None:
-        raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
-    if options["iterations"] is not None and options["minutes"] is not None:
-        raise ImpastoError("iterations and minutes contradict each other: give one of them")
-    if options["minutes"] is not None:
-        check_number("minutes", options["minutes"], 0.01, 1e6)
-    check_number("style scale", options["style_scale"], 0.1, 10)
-    check_integer("seed", options["seed"], 0, 2**63 - 1)
-    recipe = _resolve(
-        get_training_preset(preset) if isinstance(preset, str) else preset,
-        **{name: options[name] for name in _OVERRIDES},
-    )
-    target = _check_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
-    recipe, warm_start = _choose_start(options["start"], recipe, options["network"])
-    name = options["name"] or target.stem
-    folder = RunFolder(options["run"] if options["run"] is not None else Path("runs") / name)
-    folder.check_free()
-    photographs = Photographs(content)
-    # What "auto" comes to is fixed for the whole run and all its processes, so that they compute the same.
-    precision = options["precision"] if options["precision"] != "auto" else recipe.precision
-    (dtype,) = processes.agree(str(choose_precision(device, precision)))
-    about = {key: options[key] for key in ("title", "artist", "year", "source", "licence")}
-    settings = Settings(
-        painting=_absolute(painting),
-        painting_hash=_hash(Path(painting)),
-        content=[_absolute(source) for source in photographs.sources],
-        photographs=photographs.fingerprint,
-        output=_absolute(target),
-        preset_name=preset if isinstance(preset, str) else "custom",
-        preset=recipe,
-        minutes=options["minutes"],
-        style_scale=options["style_scale"],
-        warm_start=warm_start,
-        seed=options["seed"],
-        weights=None if options["weights"] is None else _absolute(options["weights"]),
-        precision=dtype.removeprefix("torch."),
-        samples=[_absolute(sample) for sample in options["samples"]],
-        about={"name": name, **about, "title": about["title"] or name},
-    )
-    return folder, settings, photographs
-
-
-def _go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
-    """An interrupted run's folder, settings and photographs; refuses what would make it another run."""
+def _check_resumable(options: dict[str, Any]) -> None:
     for name, parameter in inspect.signature(train).parameters.items():
-        if name not in _RESUMABLE and options[name] != parameter.default:
+        if name not in RESUMABLE and options[name] != parameter.default:
             raise ImpastoError(f"{name} contradicts resume: a resumed run goes on with its own settings")
-    folder = RunFolder(options["resume"])
-    settings = folder.settings()
-    content, output = options["content"], options["output"]
-    photographs = Photographs(settings.content if content is None else content)
-    if _hash(Path(options["painting"] or settings.painting)) != settings.painting_hash:
-        raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
-    if photographs.fingerprint != settings.photographs:
-        raise ImpastoError(
-            f"{folder.path} is a run with other photographs: some were added, removed or changed since; "
-            "put them back or start anew"
-        )
-    if output is not None and _absolute(output) != settings.output:
-        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
-    return folder, settings, photographs
-
-
-def _short(path: Path) -> Path:
-    """A path as people would write it: relative below the working folder."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _absolute(path: PathLike) -> str:
-    return os.path.abspath(path)  # noqa: PTH100  # links stay as they are
-
-
-def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
-    """The preset with what the caller gave in place of its own values, checked."""
-    if not isinstance(preset, TrainingPreset):
-        raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")
-    recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
-    for number in ("content_weight", "style_weight", "tv_weight"):
-        check_number(number.replace("_", " "), getattr(recipe, number), 0)
-    check_number("learning rate", recipe.learning_rate, 1e-8, 1)
-    check_integer("iterations", recipe.iterations, 1)
-    if recipe.schedule not in SCHEDULES:
-        raise unknown("schedule", recipe.schedule, SCHEDULES)
-    if not recipe.crops:
-        raise ImpastoError("the preset has no crops")
-    check_integer("batch size", recipe.batch_size, 1, 4096)
-    content_form(recipe.content_loss)
-    style_form(recipe.style_loss)
-    if recipe.network not in NETWORKS:
-        raise unknown("network", recipe.network, NETWORKS)
-    return recipe
-
-
-def _check_target(path: Path) -> Path:
-    if path.suffix != ".onnx":
-        raise ImpastoError(f"output {path} must end in .onnx")
-    return check_target(path)
-
-
-def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tuple[TrainingPreset, str]:
-    """Where the first weights come from: a style model's file, or "" for random ones."""
-    if start == "scratch":
-        return recipe, ""
-    if start == "auto":
-        for file in style_files().values():
-            if read_about(file).network == recipe.network:
-                return recipe, str(file)
-        return recipe, ""
-    about = read_about(start)
-    if network is not None and about.network != network:
-        raise ImpastoError(f"style model {start} has the network '{about.network}', not '{network}'")
-    return replace(recipe, network=about.network), _absolute(start)
-
-
-def _hash(painting: Path) -> str:
-    return hashlib.sha256(read_file(painting, "painting")).hexdigest()
 
 
 # --- parts -------------------------------------------------------------------------------------------------

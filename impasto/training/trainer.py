@@ -207,7 +207,7 @@ class Trainer:
             group["lr"] = learning_rate(self.preset, progress)
         content = self.loss.content_features(photos)
         losses = self.loss(self._paint(network, photos, strength), content, strength**3)
-        if not torch.isfinite(losses.total):
+        if self.processes.any(not torch.isfinite(losses.total)):  # or the others would wait for this one's gradients
             raise ImpastoError(
                 f"the loss is not a finite number any more (iteration {self.iteration + 1}): "
                 f"lower the weights or the learning rate; {self.folder.path} keeps the last checkpoint"

@@ -249,6 +249,12 @@ def test_bad_pictures_and_folders(run: Run, work: Path, arguments: list[str], me
     assert not (work / "runs").exists()
 
 
+def test_a_start_of_another_network_than_the_presets_is_refused(run: Run, work: Path, style_model: Path) -> None:
+    ran = run("train", "painting.jpg", "--content", "photos", "--preset", "johnson2016", "--from", style_model)
+    assert_refused(ran, r"has the network 'shuffle-3', the preset wants 'johnson2016': start from scratch, or say")
+    assert not (work / "runs").exists()
+
+
 def test_a_run_that_is_there_is_left_alone(train: Run, work: Path) -> None:
     assert train("-q").code == 0
     before = _tree(work)
@@ -278,7 +284,6 @@ def test_resume_takes_the_same_painting_photographs_and_output_only(train: Run, 
         "--preset", "--network", "--iterations", "--minutes", "--from", "--run-folder", "--content-weight",
         "--style-weight", "--tv-weight", "--style-loss", "--style-scale", "--batch-size", "--learning-rate", "--name",
         "--title", "--artist", "--year", "--source", "--licence", "--sample", "--seed", "--precision", "--loss-network",
-        "--weights",
     ],
 )  # fmt: skip
 def test_resume_contradicts_options_that_make_a_run(run: Run, option: str) -> None:

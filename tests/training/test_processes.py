@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,39 +25,77 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def test_two_processes_have_the_gradients_of_one(files: Path, tmp_path: Path) -> None:
-    """The same photographs, the same strengths, and one of the two writes files and talks."""
-    save_photos(tmp_path / "photos")
-    (tmp_path / "work").mkdir()
+def train_both(files: Path, folder: Path, iterations: int) -> tuple[RunFolder, RunFolder]:
+    """The same training in one process and in two."""
+    save_photos(folder / "photos")
+    (folder / "work").mkdir()
     network = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
     processes = [
         start(
-            "train", files / "painting.jpg", "--content", tmp_path / "photos", "-o", "out.onnx", "--run-folder", "run",
-            "--preset", "tiny", "--iterations", 5, "--batch-size", 4, "--precision", "float32", "--json",
-            cwd=tmp_path / "work", environment={**network, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            "train", files / "painting.jpg", "--content", folder / "photos", "-o", "out.onnx", "--run-folder", "run",
+            "--preset", "tiny", "--iterations", iterations, "--batch-size", 4, "--precision", "float32", "--json",
+            cwd=folder / "work", environment={**network, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
     ]  # fmt: skip
     told = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], told
-    assert json.loads(told[0][0])["images_seen"] == 20
-    assert sorted(path.name for path in (tmp_path / "work").iterdir()) == ["out.onnx", "run"]
+    assert json.loads(told[0][0])["images_seen"] == 4 * iterations
+    assert sorted(path.name for path in (folder / "work").iterdir()) == ["out.onnx", "run"]
     train(
-        files / "painting.jpg", tmp_path / "photos", tmp_path / "one.onnx", run=tmp_path / "one", preset="tiny",
-        iterations=5, batch_size=4, precision="float32",
+        files / "painting.jpg", folder / "photos", folder / "one.onnx", run=folder / "one", preset="tiny",
+        iterations=iterations, batch_size=4, precision="float32",
     )  # fmt: skip
-    one, two = (RunFolder(path) for path in (tmp_path / "one", tmp_path / "work" / "run"))
+    return RunFolder(folder / "one"), RunFolder(folder / "work" / "run")
+
+
+def test_two_processes_have_the_gradients_of_one(files: Path, tmp_path: Path) -> None:
+    """The same photographs, the same strengths."""
+    one, two = train_both(files, tmp_path, 1)
+    first, second = (run.load(run.latest)["optimizer"]["state"] for run in (one, two))
+    assert first.keys() == second.keys()
+    for key, moments in first.items():
+        gradient, other = moments["exp_avg"], second[key]["exp_avg"]  # after one step, a tenth of it
+        assert torch.allclose(other, gradient, rtol=0, atol=1e-4 * float(gradient.abs().max())), key
+
+
+def test_two_processes_stay_together(files: Path, tmp_path: Path) -> None:
+    """Batch after batch; and one of the two writes files and talks."""
+    one, two = train_both(files, tmp_path, 5)
     first, second = one.load(one.latest), two.load(two.latest)
-    # Adam divides by the gradient's size: where that is near rounding errors, so is what it makes of them. 0.2 % of the
-    # way that five batches can move a weight.
-    near = 0.002 * 5 * RECIPE.learning_rate
+    # Of a gradient that is nothing but a rounding error, Adam makes a step as long as any other: single weights differ.
+    near = 0.005 * 5 * RECIPE.learning_rate  # on average: half a percent of the way that they can have gone
     for part in ("network", "average"):
         for name, value in first[part].items():
-            assert torch.allclose(second[part][name], value, rtol=0, atol=near), (part, name)
-    assert second["validation"] == pytest.approx(first["validation"], rel=1e-4)
+            apart = (second[part][name] - value).float().square().mean().sqrt()
+            assert apart <= near, (part, name)
+    assert second["validation"] == pytest.approx(first["validation"], rel=1e-3)
     assert [path.name for path in sorted((two.path / "samples").iterdir())] == [
         path.name for path in sorted((one.path / "samples").iterdir())
     ]
+
+
+TOLD = """
+import torch
+from impasto.training.distributed import joined
+with joined(torch.device("cpu")) as processes:
+    print(processes.any(processes.rank == 1), processes.any(False), processes.agree(processes.rank))
+"""
+
+
+def test_what_one_process_finds_all_know() -> None:
+    """So that a loss which is not finite in one ends them all: none waits for its gradients."""
+    network = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", TOLD], env={**os.environ, **network, "RANK": str(rank)}, stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    assert [process.communicate(timeout=120)[0] for process in processes] == ["True False (0,)\n"] * 2
+    assert Processes().any(True)
+    assert not Processes().any(False)
 
 
 def test_a_batch_is_shared_equally_or_not_at_all() -> None:

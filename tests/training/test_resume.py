@@ -16,9 +16,12 @@ import torch
 from PIL import Image
 from tiny import noise, registered, save_photos, start
 
+import impasto.training.api
 from impasto.errors import ImpastoError
+from impasto.loss_network import Weights
 from impasto.training import train
 from impasto.training.run import RunFolder
+from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("resume")
 
@@ -281,3 +284,17 @@ def test_a_checkpoint_of_another_network_is_refused(run: Path) -> None:
 def test_a_foreign_checkpoint_is_refused(run: Path, content: object) -> None:
     torch.save(content, run / "latest.pt")
     refused(run, "checkpoint")
+
+
+def test_weights_that_have_moved_can_be_given_again(place: Path, tmp_path: Path, quick: pytest.MonkeyPatch) -> None:
+    interrupted(place, tmp_path / "run")
+    asked: list[str | None] = []
+
+    def spy(network: str, file: str | None, progress: bool) -> Weights:
+        asked.append(file)
+        return load_weights(network, None, progress)
+
+    quick.setattr(impasto.training.api, "load_weights", spy)
+    train(resume=tmp_path / "run", weights="elsewhere.safetensors")
+    assert asked == ["elsewhere.safetensors"]
+    assert_same(tmp_path / "run", place / "run")

@@ -1,0 +1,158 @@
+"""From what a caller asks of a training to the settings of a run: checked, resolved, and nothing written yet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..compute import choose_precision
+from ..errors import ImpastoError, check_integer, check_number, unknown
+from ..files import check_target, read_file
+from ..losses import content_form, style_form
+from ..networks import DEFAULT_NETWORK, NETWORKS
+from ..style_model import read_about
+from ..styles import style_files
+from .distributed import Processes
+from .photographs import Photographs
+from .presets import SCHEDULES, TrainingPreset, get_training_preset
+from .run import RunFolder, Settings
+
+_OVERRIDES = (
+    "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
+    "style_loss", "loss_network",
+)  # fmt: skip
+
+PathLike = str | os.PathLike[str]
+
+
+def begin(
+    options: dict[str, Any], device: torch.device, processes: Processes
+) -> tuple[RunFolder, Settings, Photographs]:
+    """A new run's folder, its settings checked and resolved, and its photographs. Nothing is written yet."""
+    painting, content, output, preset = (options[name] for name in ("painting", "content", "output", "preset"))
+    if painting is None:
+        raise ImpastoError("a painting is needed (or a run to resume)")
+    if content is None:
+        raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
+    if options["iterations"] is not None and options["minutes"] is not None:
+        raise ImpastoError("iterations and minutes contradict each other: give one of them")
+    if options["minutes"] is not None:
+        check_number("minutes", options["minutes"], 0.01, 1e6)
+    check_number("style scale", options["style_scale"], 0.1, 10)
+    check_integer("seed", options["seed"], 0, 2**63 - 1)
+    recipe = _resolve(
+        get_training_preset(preset) if isinstance(preset, str) else preset,
+        **{name: options[name] for name in _OVERRIDES},
+    )
+    target = check_model_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
+    recipe, warm_start = _choose_start(options["start"], recipe, options["network"])
+    name = options["name"] or target.stem
+    folder = RunFolder(options["run"] if options["run"] is not None else Path("runs") / name)
+    folder.check_free()
+    photographs = Photographs(content)
+    # What "auto" comes to is fixed for the whole run and all its processes, so that they compute the same.
+    precision = options["precision"] if options["precision"] != "auto" else recipe.precision
+    (dtype,) = processes.agree(str(choose_precision(device, precision)))
+    about = {key: options[key] for key in ("title", "artist", "year", "source", "licence")}
+    settings = Settings(
+        painting=_absolute(painting),
+        painting_hash=_hash(Path(painting)),
+        content=[_absolute(source) for source in photographs.sources],
+        photographs=photographs.fingerprint,
+        output=_absolute(target),
+        preset_name=preset if isinstance(preset, str) else "custom",
+        preset=recipe,
+        minutes=options["minutes"],
+        style_scale=options["style_scale"],
+        warm_start=warm_start,
+        seed=options["seed"],
+        weights=None if options["weights"] is None else _absolute(options["weights"]),
+        precision=dtype.removeprefix("torch."),
+        samples=[_absolute(sample) for sample in options["samples"]],
+        about={"name": name, **about, "title": about["title"] or name},
+    )
+    return folder, settings, photographs
+
+
+def go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
+    """An interrupted run's folder, settings and photographs; refuses what would make it another run."""
+    folder = RunFolder(options["resume"])
+    settings = folder.settings()
+    content, output = options["content"], options["output"]
+    photographs = Photographs(settings.content if content is None else content)
+    if _hash(Path(options["painting"] or settings.painting)) != settings.painting_hash:
+        raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
+    if photographs.fingerprint != settings.photographs:
+        raise ImpastoError(
+            f"{folder.path} is a run with other photographs: some were added, removed or changed since; "
+            "put them back or start anew"
+        )
+    if output is not None and _absolute(output) != settings.output:
+        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
+    return folder, settings, photographs
+
+
+def short(path: Path) -> Path:
+    """A path as people would write it: relative below the working folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _absolute(path: PathLike) -> str:
+    return os.path.abspath(path)  # noqa: PTH100  # links stay as they are
+
+
+def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
+    """The preset with what the caller gave in place of its own values, checked."""
+    if not isinstance(preset, TrainingPreset):
+        raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")
+    recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    for number in ("content_weight", "style_weight", "tv_weight"):
+        check_number(number.replace("_", " "), getattr(recipe, number), 0)
+    check_number("learning rate", recipe.learning_rate, 1e-8, 1)
+    check_integer("iterations", recipe.iterations, 1)
+    if recipe.schedule not in SCHEDULES:
+        raise unknown("schedule", recipe.schedule, SCHEDULES)
+    if not recipe.crops:
+        raise ImpastoError("the preset has no crops")
+    check_integer("batch size", recipe.batch_size, 1, 4096)
+    content_form(recipe.content_loss)
+    style_form(recipe.style_loss)
+    if recipe.network not in NETWORKS:
+        raise unknown("network", recipe.network, NETWORKS)
+    return recipe
+
+
+def check_model_target(path: Path) -> Path:
+    """Refuse, before any work is done, a path that no style model could be written to."""
+    if path.suffix != ".onnx":
+        raise ImpastoError(f"output {path} must end in .onnx")
+    return check_target(path)
+
+
+def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tuple[TrainingPreset, str]:
+    """Where the first weights come from: a style model's file, or "" for random ones."""
+    if start == "scratch":
+        return recipe, ""
+    if start == "auto":
+        for file in style_files().values():
+            if read_about(file).network == recipe.network:
+                return recipe, str(file)
+        return recipe, ""
+    about = read_about(start)
+    if network is not None and about.network != network:
+        raise ImpastoError(f"style model {start} has the network '{about.network}', not '{network}'")
+    if about.network != recipe.network != DEFAULT_NETWORK:
+        raise ImpastoError(
+            f"style model {start} has the network '{about.network}', the preset wants '{recipe.network}': "
+            "start from scratch, or say which network"
+        )
+    return replace(recipe, network=about.network), _absolute(start)
+
+
+def _hash(painting: Path) -> str:
+    return hashlib.sha256(read_file(painting, "painting")).hexdigest()
