@@ -88,7 +88,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
         found = parameters.get(name)
         if found is None or found.shape != tuple(old.shape) or found.dtype.kind not in "fiu":
             raise ImpastoError(f"style model {path} does not fit the network '{about.network}': see its {name}")
-        state[name] = torch.from_numpy(np.array(found)).to(old.dtype)
+        state[name] = torch.from_numpy(found.astype(np.int64 if found.dtype.kind in "iu" else np.float32)).to(old.dtype)
     network.load_state_dict(state)
     return network, about
 

@@ -25,8 +25,9 @@ import impasto
 from impasto import export as export_module
 from impasto.errors import ImpastoError
 from impasto.export import export, load_network
-from impasto.networks import ImageTransformationNetwork, create_network
+from impasto.networks import NETWORKS, ImageTransformationNetwork, create_network
 from impasto.networks.johnson2016 import Johnson2016
+from impasto.networks.layers import Grain
 from impasto.networks.shuffle import ShuffleNetwork
 from impasto.style_model import About, read_about, read_parameters, set_metadata
 
@@ -74,7 +75,7 @@ class Exported(NamedTuple):
     about: About
 
 
-@pytest.fixture(scope="module", params=["johnson2016", "shuffle", "shuffle-separable"])
+@pytest.fixture(scope="module", params=NETWORKS)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
     torch.manual_seed(0)
     network = stir(create_network(request.param))
@@ -96,6 +97,11 @@ def test_onnx_runtime_paints_what_torch_paints(height: int, width: int, strength
     worst, mean = apart(run(exported.path, image, strength), paint(exported.network, image, strength))
     assert worst < 2
     assert mean < 0.1
+
+
+def test_the_grain_is_repeated_as_torch_repeats_it(exported: Exported) -> None:
+    wide = photograph(48, Grain.SIDE * max(1, exported.network.grain_cell) + 90)
+    assert apart(run(exported.path, wide, 1.0), paint(exported.network, wide, 1.0))[0] < 2
 
 
 def test_a_batch_is_painted_as_its_images_are(exported: Exported) -> None:
@@ -121,7 +127,8 @@ def test_the_graph_takes_any_batch_height_and_width_and_where_it_matters_a_stren
 def test_the_file_is_valid_small_and_says_nothing_of_this_machine(exported: Exported) -> None:
     data = exported.path.read_bytes()
     onnx.checker.check_model(onnx.load_model_from_string(data), full_check=True)
-    assert len(data) < (3_600_000 if exported.name == "johnson2016" else 1_200_000)  # a dozen styles in 15 MB
+    parameters = sum(parameter.numel() for parameter in exported.network.parameters())
+    assert len(data) < 2 * parameters + 400_000  # half precision, and little else
     assert b".py" not in data
     assert str(Path(impasto.__file__).parent).encode() not in data
     assert [path.name for path in exported.path.parent.iterdir()] == [exported.path.name]
@@ -164,9 +171,11 @@ def test_kernels_are_kept_in_half_precision(exported: Exported) -> None:
 
 
 def halved(exported: Exported) -> set[str]:
-    """The kernels but for the last subpixel convolution's, of which the graph holds sums: its own are beside."""
+    """The kernels; of subpixel convolutions, the graph may hold sums instead, and their own are beside."""
+    stored = {tensor.name for tensor in onnx.load(exported.path).graph.initializer}
     kernels = {key for key, value in exported.network.state_dict().items() if value.ndim == 4}
-    return {key for key in kernels if key != "tail.weight"}
+    assert kernels - {"tail.weight", "fine.weight"} <= {name.removesuffix(".half") for name in stored}
+    return {key for key in kernels if f"{key}.half" in stored}
 
 
 def test_the_file_holds_every_entry_of_the_networks_state(exported: Exported) -> None:

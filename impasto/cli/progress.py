@@ -62,8 +62,11 @@ class _Progress:
 
     def note(self, text: str) -> None:
         """A line above the bar."""
-        if self._quiet:
-            return
+        if not self._quiet:
+            self.warn(text)
+
+    def warn(self, text: str) -> None:
+        """The same, which is not kept quiet."""
         if self._bar:
             self._bar.console.print(text, highlight=False, markup=False)
         else:

@@ -80,7 +80,8 @@ def command(
     as_json, quiet = as_json and is_first(), quiet or not is_first()
     with TrainingProgress(quiet) as progress:
         result = train(
-            content=list(content) or None, callback=progress.update, note=progress.note, progress=not quiet, **options
+            content=list(content) or None, callback=progress.update, note=progress.note, warn=progress.warn,
+            progress=not quiet, **options,
         )
     return _report(result, as_json, quiet)
 

@@ -20,12 +20,14 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
     Attributes:
         margin: px on each side, which the network may use up by convolutions without padding.
+        spare: px of it that there are none of in training.
         multiple: of px that the padded image's sides must be.
         adjustable: whether the strength has an effect.
         grain_cell: px of the image for each entry of the noise that strokes begin from (`layers.Grain`), 0 without.
     """
 
     margin: int
+    spare: int = 0
     multiple: int = 4
     adjustable: bool = False
     grain_cell: int = 0
@@ -35,6 +37,15 @@ class ImageTransformationNetwork(nn.Module, ABC):
         """The shortest side of an image in px: a mirror image is no longer than the image."""
         return self.margin + self.multiple
 
+    @property
+    def border(self) -> int:
+        """Mirrored px on each side: the margin, less what is spared in training.
+
+        A network that pads inside can make out its border, if only faintly, and learns to paint a fringe there, for
+        which the loss network, blind beyond it, asks less. With a few px more afterwards, the fringe is cut off.
+        """
+        return self.margin - (self.spare if self.training else 0)
+
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
         """image: (B, 3, H, W) RGB in [0, 1]. strength: (B,) in [0, 1]; None is 1. Returns the like of `image`."""
         height, width = image.shape[-2:]
@@ -42,7 +53,7 @@ class ImageTransformationNetwork(nn.Module, ABC):
             raise ImpastoError(f"an image of {width}×{height} px is too small: at least {self.smallest} px a side")
         if strength is None:
             strength = image.new_ones(image.shape[0])
-        before, step = self.margin, self.multiple
+        before, step = self.border, self.multiple
         after = [before + (-side - 2 * before) % step for side in (width, height)]
         padded = F.pad(image, (before, after[0], before, after[1]), mode="reflect")
         return self.paint(padded, strength.view(-1, 1, 1, 1))[..., :height, :width]

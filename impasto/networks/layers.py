@@ -90,7 +90,7 @@ class Grain(nn.Module):
 
     Attributes:
         map: (1, 1, SIDE, SIDE), of mean 0 and deviation 1.
-        phase: (rows, columns) that the map is moved by: another one for each batch of a training, so that nothing is
+        phase: (rows, columns) that the map is moved by in training: another one for each batch, so that nothing is
             learned about places in the map.
     """
 
@@ -107,7 +107,7 @@ class Grain(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x and the noise."""
         height, width = x.shape[-2:]
-        noise = torch.roll(self.map, self.phase, (2, 3)) if any(self.phase) else self.map
+        noise = torch.roll(self.map, self.phase, (2, 3)) if self.training else self.map
         repeats = ((side + self.SIDE - 1) // self.SIDE for side in (height, width))
         noise = noise.repeat(1, 1, *repeats)[..., :height, :width]
         return x + self.weight.to(x.dtype) * noise.to(x.dtype)

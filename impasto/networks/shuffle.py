@@ -47,7 +47,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
         super().__init__()
         self.factor, self.down = factor, down
         self.multiple = self.grain_cell = factor * (2 if down else 1)
-        self.margin = 32  # zero padding inside leaves a pale border; at 16 px it could still be seen
+        self.margin, self.spare = 40, 8
         self.head = Conv(3 * factor**2, width, 5)
         self.enter = Conv(width, body, 3, 2 if down else 1)
         self.blocks = nn.ModuleList(Residual(body, separable) for _ in range(blocks))
@@ -73,7 +73,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
         if self.fine is not None:
             x = F.relu(self.fine(x))
         x = F.pixel_shuffle(self.tail(x), self.factor).float()
-        return _mixed(torch.tanh(x), padded, strength, self.margin)
+        return _mixed(torch.tanh(x), padded, strength, self.border)
 
 
 def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 
 from .. import images
 from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
-from ..errors import ImpastoError, check_integer, check_number
+from ..errors import ImpastoError, check_integer, check_number, reason
 from ..export import export, load_network
 from ..images import Picture
 from ..loss_network import LossNetwork
@@ -36,7 +36,7 @@ SAMPLES, SAMPLE_SIDE = 4, 384
 # What may be given beside `resume`.
 RESUMABLE = (
     "painting", "content", "output", "resume", "weights", "device", "checkpoint_minutes", "progress", "callback",
-    "note",
+    "note", "warn",
 )  # fmt: skip
 
 
@@ -95,6 +95,7 @@ def train(
     progress: bool = False,
     callback: TrainingCallback | None = None,
     note: Callable[[str], object] | None = None,
+    warn: Callable[[str], object] | None = None,
 ) -> TrainingResult:
     """Teach a network a painting, and write it as one style model.
 
@@ -117,7 +118,8 @@ def train(
             "scratch", or a style model's file.
         resume: the folder of an interrupted run to go on with.
         run: the folder for checkpoints, metrics and samples; by default runs/NAME.
-        name, title, artist, year, source, licence: what the style model says of itself; name is the output's if None.
+        name: of the style; the output's if None. title, artist, year, source: of the painting. licence: of the style
+            model. It says all these of itself.
         samples: photographs to paint while training; by default some of those held out from `content`.
         seed: of first weights, order, crops and strengths.
         device: "auto", "cpu", "cuda", "cuda:1" … or "mps".
@@ -126,7 +128,8 @@ def train(
         checkpoint_minutes: between checkpoints.
         progress: draw a bar on stderr while a loss network's weights are downloaded.
         callback: called with a `TrainingStep` after each batch; a result of False ends the training, model and all.
-        note: called with lines worth telling: what is skipped, what could not be written.
+        note: called with lines worth telling, such as what is skipped.
+        warn: called with what may cost work, such as a checkpoint that could not be written; `note` by default.
 
     Returns:
         A `TrainingResult`. After SIGINT or SIGTERM the run is saved and can be resumed, and `stopped` says so.
@@ -168,18 +171,18 @@ def train(
                 folder.create(settings)
             folder.start_metrics(trainer.iteration)
             tell(_describe(settings, photographs, processes, folder))
-        with _signals() as stop:
-            stopped = trainer.run(callback if processes.first else None, tell, stop)
         about = None
-        if processes.first:
-            for line in _describe_skipped(photographs):
-                tell(line)
-            if stopped != "interrupted":
-                about = export(*_best(settings, trainer), target)
-            try:
-                folder.finish(picture)
-            except ImpastoError as error:  # the model is what counts
-                tell(str(error))
+        with _signals(tell) as stop:
+            stopped = trainer.run(callback if processes.first else None, warn or tell, stop)
+            if processes.first:
+                for line in _describe_skipped(photographs):
+                    tell(line)
+                if stopped != "interrupted":
+                    about = _export(settings, trainer, target, tell)
+                try:
+                    folder.finish(picture)
+                except ImpastoError as error:  # the model is what counts
+                    tell(str(error))
         return TrainingResult(
             None if about is None else target, about, folder.path, trainer.iteration, trainer.images_seen,
             trainer.seconds, trainer.validation, dict(photographs.skipped), stopped,
@@ -188,7 +191,8 @@ def train(
 
 def _check_resumable(options: dict[str, Any]) -> None:
     for name, parameter in inspect.signature(train).parameters.items():
-        if name not in RESUMABLE and options[name] != parameter.default:
+        given = tuple(options[name]) if name == "samples" else options[name]
+        if name not in RESUMABLE and given != parameter.default:
             raise ImpastoError(f"{name} contradicts resume: a resumed run goes on with its own settings")
 
 
@@ -223,14 +227,27 @@ def _first_weights(settings: Settings, warm: bool) -> ImageTransformationNetwork
         return create_network(settings.preset.network)
 
 
-def _best(settings: Settings, trainer: Trainer) -> tuple[ImageTransformationNetwork, About]:
+def _export(settings: Settings, trainer: Trainer, target: Path, tell: Callable[[str], object]) -> About:
+    try:
+        return export(*_best(settings, trainer, tell), target)
+    except ImpastoError as error:
+        again = f"impasto train --resume {trainer.folder.path} writes it again"
+        raise ImpastoError(f"{error}; the training is saved: {again}") from None
+
+
+def _best(
+    settings: Settings, trainer: Trainer, tell: Callable[[str], object]
+) -> tuple[ImageTransformationNetwork, About]:
     """The averaged weights that did best on the photographs held out, and what is to be said of them."""
     folder, losses, iteration = trainer.folder, trainer.validation, trainer.iteration
     network = trainer.average
     if folder.best.exists():
-        best = folder.load(folder.best)
-        network.load_state_dict(best["average"])
-        losses, iteration = Losses(**best["validation"]), best["iteration"]
+        try:
+            best = folder.load(folder.best)
+            network.load_state_dict(best["average"])
+            losses, iteration = Losses(**best["validation"]), best["iteration"]
+        except (ImpastoError, KeyError, RuntimeError, TypeError) as error:
+            tell(f"the best weights cannot be read, the last ones are taken: {reason(error)}")
     about = About(
         **settings.about,  # type: ignore[arg-type]  # all of them strings
         network=settings.preset.network, preset=settings.preset_name, warm_start=Path(settings.warm_start).stem,
@@ -266,7 +283,7 @@ def _memory_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
+def _signals(tell: Callable[[str], object]) -> Iterator[Callable[[], bool]]:
     """SIGINT and SIGTERM let the current batch end, so that what is saved is whole. The same once more interrupts."""
     seen: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -277,6 +294,7 @@ def _signals() -> Iterator[Callable[[], bool]]:
         if seen:
             raise KeyboardInterrupt
         seen.append(number)
+        tell("saving, then it ends (once more: at once, with what was saved last)")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -46,14 +46,6 @@ class Processes:
         dist.broadcast_object_list(holder)
         return holder[0]
 
-    def any(self, value: bool) -> bool:
-        """Whether it is so in any of the processes."""
-        if self.count == 1:
-            return value
-        found: list[object] = [None] * self.count
-        dist.all_gather_object(found, value)
-        return True in found
-
     def share(self, batch_size: int) -> int:
         """This process's part of a batch."""
         if batch_size % self.count:

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import images
-from ..errors import ImpastoError, check_integer
+from ..errors import ImpastoError, check_integer, reason
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
-SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 320, 90, 1000
+SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 512, 90, 1000  # 512: what the largest crops are zoomed out of
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Photographs:
         """Changes when photographs are added, removed or replaced by ones of another size."""
         digest = hashlib.sha256()
         for entry in self.entries:
-            length = entry.file.stat().st_size if entry.length is None else entry.length
-            digest.update(f"{entry.name}\0{length}\n".encode())
+            length = _length(entry.file) if entry.length is None else entry.length
+            digest.update(os.fsencode(f"{entry.name}\0{length}\n"))  # names need not be UTF-8
         return digest.hexdigest()
 
     def _list(self, source: Path) -> Iterator[Entry]:
@@ -212,6 +212,13 @@ def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> 
     x, y = left * (width - window), top * (height - window)
     box = (x, y, x + window, y + window)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box, reducing_gap=2.0))
+
+
+def _length(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise ImpastoError(f"cannot read {file}: {reason(error)}") from None
 
 
 def _examples(skipped: dict[str, str]) -> str:

@@ -78,8 +78,10 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     def check_free(self) -> None:
-        """Raise `ImpastoError` if the folder holds something."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """Raise `ImpastoError` if the folder holds something, other than what a run left that saved no checkpoint."""
+        if self.path.is_dir() and {file.name for file in self.path.iterdir()} <= {"run.json", "samples", "metrics.csv"}:
+            return
+        if self.path.exists():
             raise ImpastoError(f"{self.path} is there already: {self._hint()}--run-folder names another folder")
 
     def _hint(self) -> str:
@@ -88,12 +90,12 @@ class RunFolder:
     def create(self, settings: Settings) -> None:
         """Make the folder."""
         try:
-            (self.path / "samples").mkdir(parents=True)
+            (self.path / "samples").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ImpastoError(f"cannot make {self.path}: {error.strerror or error}") from None
         text = json.dumps(asdict(settings), indent=1, ensure_ascii=False)
         try:
-            write_atomically(self.path / "run.json", text.encode())
+            write_atomically(self.path / "run.json", os.fsencode(text))  # paths need not be UTF-8
         except ImpastoError:
             for folder in (self.path / "samples", self.path):
                 folder.rmdir()
@@ -102,7 +104,7 @@ class RunFolder:
     def settings(self) -> Settings:
         """The settings of the run in this folder."""
         try:
-            values: dict[str, Any] = json.loads((self.path / "run.json").read_text("utf-8"))
+            values: dict[str, Any] = json.loads(os.fsdecode((self.path / "run.json").read_bytes()))
             found = values["format"]
             if found == FORMAT:
                 preset = dict(values.pop("preset"))
@@ -158,7 +160,9 @@ class RunFolder:
             raise ImpastoError(f"cannot write {self.metrics}: {error.strerror or error}") from None
 
     def save_strip(self, iteration: int, pictures: Sequence[Picture]) -> None:
-        """Sample photographs side by side, as they are painted after an iteration (0: as they are)."""
+        """Sample photographs side by side, as they are painted after an iteration (0: as they are). None: nothing."""
+        if not pictures:
+            return
         images.save(side_by_side(pictures), self.path / "samples" / f"{iteration:07}.jpg")
 
     def finish(self, painting: Picture) -> None:

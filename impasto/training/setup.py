@@ -16,7 +16,7 @@ from ..files import check_target, read_file
 from ..losses import content_form, style_form
 from ..networks import DEFAULT_NETWORK, NETWORKS
 from ..style_model import read_about
-from ..styles import style_files
+from ..styles import find_style, style_files
 from .distributed import Processes
 from .photographs import Photographs
 from .presets import SCHEDULES, TrainingPreset, get_training_preset
@@ -49,8 +49,11 @@ def begin(
         get_training_preset(preset) if isinstance(preset, str) else preset,
         **{name: options[name] for name in _OVERRIDES},
     )
+    painting_hash = _hash(Path(painting))
     target = check_model_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
-    recipe, warm_start = _choose_start(options["start"], recipe, options["network"])
+    # `default` takes a model's network; a preset that was chosen for its own does not.
+    chosen = recipe.network if isinstance(preset, str) and recipe.network != DEFAULT_NETWORK else options["network"]
+    recipe, warm_start = _choose_start(options["start"], recipe, chosen)
     name = options["name"] or target.stem
     folder = RunFolder(options["run"] if options["run"] is not None else Path("runs") / name)
     folder.check_free()
@@ -61,7 +64,7 @@ def begin(
     about = {key: options[key] for key in ("title", "artist", "year", "source", "licence")}
     settings = Settings(
         painting=_absolute(painting),
-        painting_hash=_hash(Path(painting)),
+        painting_hash=painting_hash,
         content=[_absolute(source) for source in photographs.sources],
         photographs=photographs.fingerprint,
         output=_absolute(target),
@@ -83,7 +86,7 @@ def go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
     """An interrupted run's folder, settings and photographs; refuses what would make it another run."""
     folder = RunFolder(options["resume"])
     settings = folder.settings()
-    content, output = options["content"], options["output"]
+    content = options["content"]
     photographs = Photographs(settings.content if content is None else content)
     if _hash(Path(options["painting"] or settings.painting)) != settings.painting_hash:
         raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
@@ -92,8 +95,6 @@ def go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
             f"{folder.path} is a run with other photographs: some were added, removed or changed since; "
             "put them back or start anew"
         )
-    if output is not None and _absolute(output) != settings.output:
-        raise ImpastoError(f"{folder.path} is a run that writes {settings.output}, not {output}")
     return folder, settings, photographs
 
 
@@ -120,6 +121,12 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
     if not recipe.crops:
         raise ImpastoError("the preset has no crops")
     check_integer("batch size", recipe.batch_size, 1, 4096)
+    check_integer("painting size", recipe.painting_size, 32, 16_384)
+    check_number("zoom", recipe.zoom, 1, 16)
+    for number in ("averaging", "weakened"):
+        check_number(number, getattr(recipe, number), 0, 1)
+    for beta in recipe.betas:
+        check_number("beta", beta, 0, 1 - 1e-9)
     content_form(recipe.content_loss)
     style_form(recipe.style_loss)
     if recipe.network not in NETWORKS:
@@ -143,15 +150,11 @@ def _choose_start(start: str, recipe: TrainingPreset, network: str | None) -> tu
             if read_about(file).network == recipe.network:
                 return recipe, str(file)
         return recipe, ""
-    about = read_about(start)
+    file = find_style(start)
+    about = read_about(file)
     if network is not None and about.network != network:
         raise ImpastoError(f"style model {start} has the network '{about.network}', not '{network}'")
-    if about.network != recipe.network != DEFAULT_NETWORK:
-        raise ImpastoError(
-            f"style model {start} has the network '{about.network}', the preset wants '{recipe.network}': "
-            "start from scratch, or say which network"
-        )
-    return replace(recipe, network=about.network), _absolute(start)
+    return replace(recipe, network=about.network), _absolute(file)
 
 
 def _hash(painting: Path) -> str:

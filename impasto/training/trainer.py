@@ -207,13 +207,15 @@ class Trainer:
             group["lr"] = learning_rate(self.preset, progress)
         content = self.loss.content_features(photos)
         losses = self.loss(self._paint(network, photos, strength), content, strength**3)
-        if self.processes.any(not torch.isfinite(losses.total)):  # or the others would wait for this one's gradients
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        # Gradients are shared: what is not finite in one process is so in all, and they end together.
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
             raise ImpastoError(
                 f"the loss is not a finite number any more (iteration {self.iteration + 1}): "
                 f"lower the weights or the learning rate; {self.folder.path} keeps the last checkpoint"
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._update_average()
         return losses

@@ -282,6 +282,8 @@ def test_the_grain_moves_while_a_network_is_trained() -> None:
     network, image = stir(fresh("shuffle")), noise(1, 3, 64, 64)
     before = paint(network, image)
     network.vary(np.random.default_rng(1))
+    assert torch.equal(paint(network, image), before)
+    network.train()
     moved = paint(network, image)
     assert not torch.allclose(moved, before, atol=1e-2)
     network.vary(np.random.default_rng(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,18 @@ def test_the_fingerprint_tells_other_photographs(tmp_path: Path) -> None:
     more = Photographs(folder).fingerprint
     (folder / "more.jpg").rename(folder / "other.jpg")
     assert len({before, more, Photographs(folder).fingerprint}) == 3
+
+
+def test_names_need_not_be_utf8(tmp_path: Path) -> None:
+    folder = save_photos(tmp_path / "photos", ("coffee", "chelsea"))
+    name = os.fsdecode(b"M\xfcll.jpg")
+    try:
+        (folder / "coffee.jpg").rename(folder / name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    photographs = Photographs(folder)
+    assert len(photographs.fingerprint) == 64
+    assert name in [entry.name for entry in photographs.entries]
 
 
 # --- what is skipped ---------------------------------------------------------------------------------------

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,29 +70,6 @@ def test_two_processes_stay_together(files: Path, tmp_path: Path) -> None:
     assert [path.name for path in sorted((two.path / "samples").iterdir())] == [
         path.name for path in sorted((one.path / "samples").iterdir())
     ]
-
-
-TOLD = """
-import torch
-from impasto.training.distributed import joined
-with joined(torch.device("cpu")) as processes:
-    print(processes.any(processes.rank == 1), processes.any(False), processes.agree(processes.rank))
-"""
-
-
-def test_what_one_process_finds_all_know() -> None:
-    """So that a loss which is not finite in one ends them all: none waits for its gradients."""
-    network = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", TOLD], env={**os.environ, **network, "RANK": str(rank)}, stdout=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    assert [process.communicate(timeout=120)[0] for process in processes] == ["True False (0,)\n"] * 2
-    assert Processes().any(True)
-    assert not Processes().any(False)
 
 
 def test_a_batch_is_shared_equally_or_not_at_all() -> None:

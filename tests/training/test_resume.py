@@ -93,10 +93,10 @@ def wait_for_rows(process: subprocess.Popen[str], run: Path, count: int) -> None
     raise AssertionError(process.communicate())
 
 
-def wait_for_checkpoint(process: subprocess.Popen[str], run: Path) -> None:
+def wait_for_checkpoint(process: subprocess.Popen[str], run: Path, iteration: int = 0) -> None:
     patience = time.monotonic() + 90
     while time.monotonic() < patience and process.poll() is None:
-        if (run / "latest.pt").exists():
+        if (run / "latest.pt").exists() and state(run)["iteration"] >= iteration:
             return
         time.sleep(0.005)
     process.kill()
@@ -115,8 +115,7 @@ def test_the_same_seed_gives_the_same_weights(place: Path, tmp_path: Path) -> No
 
 def test_a_killed_run_is_resumed_bit_for_bit(place: Path, tmp_path: Path) -> None:
     process = started(place, tmp_path, "--checkpoint-minutes", 0, "-q")
-    wait_for_checkpoint(process, tmp_path / "run")
-    time.sleep(0.3)
+    wait_for_checkpoint(process, tmp_path / "run", iteration=1)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert 1 <= state(tmp_path / "run")["iteration"] < ITERATIONS
@@ -232,8 +231,10 @@ def test_other_photographs_are_refused(run: Path, files: Path) -> None:
     refused(run, "no such content folder", content=files / "none")
 
 
-def test_another_output_is_refused(run: Path) -> None:
-    refused(run, "is a run that writes .*out.onnx, not", output=run.parent / "other.onnx")
+def test_the_output_may_go_elsewhere(run: Path) -> None:
+    result = train(resume=run, output=run.parent / "other.onnx")
+    assert result.output == run.parent / "other.onnx"
+    assert result.output.exists()
 
 
 def test_the_same_again_is_accepted(run: Path, place: Path) -> None:
@@ -297,4 +298,28 @@ def test_weights_that_have_moved_can_be_given_again(place: Path, tmp_path: Path,
     quick.setattr(impasto.training.api, "load_weights", spy)
     train(resume=tmp_path / "run", weights="elsewhere.safetensors")
     assert asked == ["elsewhere.safetensors"]
+    assert_same(tmp_path / "run", place / "run")
+
+
+def test_samples_may_be_gone(place: Path, tmp_path: Path) -> None:
+    noise(3).save(tmp_path / "sample.png")
+    train_in(place, tmp_path / "run", iterations=ITERATIONS, samples=[tmp_path / "sample.png"],
+             callback=lambda step: step.iteration < 3)  # fmt: skip
+    (tmp_path / "sample.png").unlink()
+    told: list[str] = []
+    result = train(resume=tmp_path / "run", note=told.append)
+    assert result.iterations == ITERATIONS
+    assert any("no such sample photograph" in line for line in told)
+    assert_same(tmp_path / "run", place / "run")
+
+
+def test_a_run_that_saved_nothing_can_be_begun_again(place: Path, tmp_path: Path) -> None:
+    interrupted(place, tmp_path / "run", at=2)
+    (tmp_path / "run" / "latest.pt").unlink()
+    (tmp_path / "run" / "best.pt").unlink()
+    for other in ("losses.png", "contact-sheet.jpg"):
+        (tmp_path / "run" / other).unlink()
+    with pytest.raises(ImpastoError, match="has no checkpoint yet: start the training anew"):
+        train(resume=tmp_path / "run")
+    train_in(place, tmp_path / "run", iterations=ITERATIONS)
     assert_same(tmp_path / "run", place / "run")

@@ -321,6 +321,28 @@ def test_what_a_callback_returns_otherwise_does_not_matter(trained: Trained, fil
     assert (result.iterations, result.stopped) == (2, None)
 
 
+def test_samples_too_thin_to_be_painted_are_left_out(trained: Trained, files: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (800, 20)).save(tmp_path / "panorama.png")
+    result = short(trained, files, tmp_path, samples=[tmp_path / "panorama.png"])
+    assert result.iterations == 3
+    assert not list((result.run / "samples").iterdir())
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    class Steep(PerceptualLoss):
+        """Finite itself."""
+
+        def __call__(self, stylized: Tensor, *rest: Any) -> Any:
+            losses = super().__call__(stylized, *rest)
+            return losses._replace(total=losses.total + (stylized.sum() * 0).sqrt())
+
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Steep)
+    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)"):
+        short(trained, files, tmp_path)
+
+
 def test_a_loss_that_is_not_finite_ends_the_training(trained: Trained, files: Path, tmp_path: Path) -> None:
     with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)") as error:
         short(trained, files, tmp_path, style_weight=1e39)
