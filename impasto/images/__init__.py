@@ -1,10 +1,10 @@
 """Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write. Torch-free."""
 
-from .decoding import READABLE, SUFFIXES, ImageLike, load
+from .decoding import READABLE, SUFFIXES, ImageLike, load, size_of
 from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, encode, save, writable_format
 from .picture import FloatArray, Picture, fit, from_tensor, resize, to_tensor
 
 __all__ = [
     "DEFAULT_QUALITY", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike", "Picture", "check_output",
-    "encode", "fit", "from_tensor", "load", "resize", "save", "to_tensor", "writable_format",
+    "encode", "fit", "from_tensor", "load", "resize", "save", "size_of", "to_tensor", "writable_format",
 ]  # fmt: skip

@@ -66,6 +66,17 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     return _open(read_file(path, what), f"{what} {path}", path.suffix.lower(), short_side)
 
 
+def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
+    """Width and height in px of an image file's bytes, from its header alone: nothing is decoded.
+
+    Raises:
+        ImpastoError: no image, or beyond the decompression-bomb limit.
+    """
+    with _decoding_errors(f"the {what}"), _silenced_warnings:
+        image = Image.open(io.BytesIO(data), formats=_readable_formats())
+        return image.size
+
+
 def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
     needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not register_heif() else ""
     with _decoding_errors(name, needs), _silenced_warnings:

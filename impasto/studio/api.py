@@ -1,0 +1,409 @@
+"""The HTTP API: what may be asked, in types, and who does it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, UploadFile
+from fastapi.responses import FileResponse, Response
+from fastapi.sse import EventSourceResponse
+from pydantic import BaseModel, Field
+
+from .. import __version__, images
+from ..presets import PRESETS
+from ..style_model import About
+from ..stylization import LARGEST_SIDE, Stylizer, check_options
+from . import work
+from .gallery import Gallery
+from .jobs import Job, Jobs
+from .settings import Limits, StudioSettings
+
+TICK = 0.25  # seconds between looks at a job that is watched
+LOADED = 3  # styles that are kept in memory
+FORMATS = {"png": ("PNG", "image/png"), "jpeg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
+PreserveColor = Literal["luminance", "match"]
+
+
+class Health(BaseModel):
+    """That the server is there."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Style(BaseModel):
+    """A style that the server has."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    licence: str
+    adjustable: bool = Field(description="whether strength changes how it is painted, not only how much shows")
+
+    @classmethod
+    def of(cls, about: About) -> Style:
+        """From what its file says."""
+        return cls(**{name: getattr(about, name) for name in cls.model_fields})
+
+
+class Capabilities(BaseModel):
+    """What this server can do beyond what a browser does itself."""
+
+    version: str
+    paint: bool
+    train: bool
+    presets: list[str]
+    content: list[str] = Field(description="folders of photographs that may be trained on")
+    devices: list[str]
+    upload_bytes: int
+    pixels: int
+
+
+class LossPoint(BaseModel):
+    """Of a loss curve."""
+
+    iteration: int
+    content: float
+    style: float
+    total: float
+    validation: float | None
+
+
+class JobStatus(BaseModel):
+    """How far a job is."""
+
+    id: str
+    kind: Literal["paint", "train"]
+    title: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    position: int = Field(description="jobs before it in line")
+    progress: float
+    iteration: int
+    iterations: int
+    seconds: float
+    remaining: float | None
+    error: str | None
+    stopped: str | None
+    previews: int = Field(description="how many previews there were: the last is at …/preview")
+    result: str | None = Field(description="name of the file at …/result")
+    history: list[LossPoint]
+
+
+class Context:
+    """What the API works with, for as long as the server runs."""
+
+    def __init__(self, settings: StudioSettings) -> None:
+        self.settings = settings
+        self.gallery = Gallery(settings.folder)
+        self.device, self.trains = _torch_device(settings.device)
+        self.jobs = Jobs([self.device] if self.device else [], settings.limits.jobs)
+        self._turn, self._waiting = asyncio.Lock(), 0
+        self._loaded: OrderedDict[str, Stylizer] = OrderedDict()
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Stylizing takes all processors: one at a time, and only so many wait."""
+        if self._waiting >= self.settings.limits.stylizing:
+            raise HTTPException(429, "too many pictures are waiting: try again in a moment", {"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._waiting -= 1
+
+    def stylizer(self, name: str) -> Stylizer:
+        """A style, loaded; the last few are kept. Call it in a turn."""
+        file = self.gallery.file(name)
+        if name not in self._loaded:
+            self._loaded[name] = Stylizer(file)
+        self._loaded.move_to_end(name)
+        while len(self._loaded) > LOADED:
+            self._loaded.popitem(last=False)
+        return self._loaded[name]
+
+
+def _torch_device(wanted: str) -> tuple[str | None, bool]:
+    """(the device that jobs work on, or None without torch; whether training's own packages are there)."""
+    try:
+        from ..compute import choose_device
+    except ModuleNotFoundError:
+        return None, False
+    try:
+        from .. import training
+
+        _ = training.train
+    except ModuleNotFoundError:
+        return str(choose_device(wanted)), False
+    return str(choose_device(wanted)), True
+
+
+def context_of(request: Request) -> Context:
+    """The server's."""
+    context: Context = request.app.state.context
+    return context
+
+
+def job_of(id: str, context: Annotated[Context, Depends(context_of)]) -> Job:
+    """The job of an address."""
+    job = context.jobs.get(id)
+    if job is None:
+        raise HTTPException(404, "no such job: it was removed, or the server was started anew")
+    return job
+
+
+In = Annotated[Context, Depends(context_of)]
+Known = Annotated[Job, Depends(job_of)]
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "not an image, or an option out of its range"},
+    413: {"description": "too many bytes or pixels"},
+    429: {"description": "too much to do already"},
+}
+api = APIRouter(prefix="/api")
+health = APIRouter()
+
+
+@health.get("/healthz")
+def is_healthy() -> Health:
+    """Whether the server is there."""
+    return Health(version=__version__)
+
+
+@api.get("/capabilities")
+def capabilities(context: In) -> Capabilities:
+    """What this server can do beyond what a browser does itself."""
+    settings = context.settings
+    return Capabilities(
+        version=__version__, paint=bool(context.jobs.devices), train=context.trains and bool(settings.content),
+        presets=list(PRESETS), content=sorted(settings.content), devices=context.jobs.devices,
+        upload_bytes=settings.limits.upload, pixels=settings.limits.pixels,
+    )  # fmt: skip
+
+
+@api.get("/styles")
+def styles(context: In) -> list[Style]:
+    """The styles that come with Impasto, and those trained here."""
+    return [Style.of(about) for about in context.gallery.list()]
+
+
+@api.get("/styles/{name}/model", response_class=FileResponse, responses={404: {"description": "no such style"}})
+def model(name: str, context: In) -> FileResponse:
+    """A style model: one .onnx file."""
+    return FileResponse(context.gallery.file(name), media_type="application/octet-stream", filename=f"{name}.onnx")
+
+
+@api.post("/stylize", response_class=Response, responses=ERRORS | {
+    200: {"content": {kind: {} for _, kind in FORMATS.values()}, "description": "the stylized image"},
+    404: {"description": "no such style"},
+})  # fmt: skip
+async def stylize(
+    context: In,
+    image: UploadFile,
+    style: Annotated[str, Form()],
+    strength: Annotated[float, Form(ge=0, le=1)] = 1.0,
+    style_scale: Annotated[float, Form(ge=0.1, le=10)] = 1.0,
+    size: Annotated[int | None, Form(ge=1, le=LARGEST_SIDE)] = None,
+    preserve_color: Annotated[PreserveColor | None, Form()] = None,
+    format: Annotated[Literal["png", "jpeg", "webp"], Form()] = "jpeg",
+    quality: Annotated[int, Form(ge=1, le=100)] = images.DEFAULT_QUALITY,
+) -> Response:
+    """Paint a photograph in a style, in one pass of its network."""
+    check_options(strength, style_scale, size, preserve_color)
+    context.gallery.file(style)  # an unknown style is told before anything waits
+    encoder, media_type = FORMATS[format]
+    async with context.turn():
+        data = await _picture(image, "image", context.settings.limits)
+
+        def painted() -> bytes:
+            limit = context.settings.limits.pixels
+            if size is not None and _pixels(images.fit(images.size_of(data, "image"), size)) > limit:
+                raise HTTPException(413, f"the result would have more than {limit / 1e6:.0f} megapixels")
+            picture = context.stylizer(style).picture(
+                data, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color
+            )
+            return images.encode(picture, encoder, quality)
+
+        return Response(await anyio.to_thread.run_sync(painted), media_type=media_type)
+
+
+@api.get("/jobs")
+def jobs(context: In) -> list[JobStatus]:
+    """All jobs, the newest first."""
+    return [_status(job, context.jobs) for job in context.jobs.all()]
+
+
+@api.post("/jobs/paint", status_code=202, responses=ERRORS | {503: {"description": "torch is not installed here"}})
+async def paint(
+    context: In,
+    photo: UploadFile,
+    paintings: list[UploadFile],
+    preset: Annotated[str, Form()] = "default",
+    size: Annotated[int, Form(ge=16, le=4096)] = 512,
+    strength: Annotated[float, Form(ge=0, le=1)] = 1.0,
+    style_scale: Annotated[float, Form(ge=0.1, le=10)] = 1.0,
+    preserve_color: Annotated[PreserveColor | None, Form()] = None,
+    content_weight: Annotated[float | None, Form(ge=0, le=1000)] = None,
+    seed: Annotated[int, Form(ge=0, le=2**31)] = 0,
+) -> JobStatus:
+    """Paint a photograph in the style of paintings by the iterative method: minutes, any painting."""
+    device = _device(context)
+    if preset not in PRESETS:
+        raise HTTPException(400, f"unknown preset '{preset[:80]}': choose from {', '.join(PRESETS)}")
+    folder = context.jobs.new_folder()
+    with _removed_if_refused(folder):
+        limits = context.settings.limits
+        source = await _kept(photo, folder / "photo", "photograph", limits)
+        targets = [await _kept(one, folder / f"painting-{i}", "painting", limits) for i, one in enumerate(paintings)]
+        options = {
+            "preset": preset, "size": size, "strength": strength, "style_scale": style_scale, "seed": seed,
+            "preserve_color": preserve_color, "content_weight": content_weight,
+        }  # fmt: skip
+        job = Job("paint", _stem(photo), folder, work.paint(source, targets, device, options))
+        return _status(context.jobs.submit(job, device), context.jobs)
+
+
+@api.post("/jobs/train", status_code=202, responses=ERRORS | {
+    404: {"description": "no such folder of photographs"}, 503: {"description": "training is not installed here"},
+})  # fmt: skip
+async def train(
+    context: In,
+    painting: UploadFile,
+    content: Annotated[str, Form(description="a folder that the server allows")],
+    title: Annotated[str, Form(min_length=1, max_length=120)],
+    minutes: Annotated[float, Form(ge=0.1, le=24 * 60)] = 20.0,
+    artist: Annotated[str, Form(max_length=120)] = "",
+    year: Annotated[str, Form(max_length=40)] = "",
+    style_scale: Annotated[float, Form(ge=0.1, le=10)] = 1.0,
+) -> JobStatus:
+    """Teach a network a painting; the style appears among the others when it is done."""
+    device = _device(context)
+    if not context.trains:
+        raise HTTPException(503, "this server cannot train: pip install 'impasto[train]'")
+    if content not in context.settings.content:
+        raise HTTPException(404, "no such folder of photographs: it must be allowed when the server is started")
+    folder = context.jobs.new_folder()
+    with _removed_if_refused(folder):
+        source = await _kept(painting, folder / "painting", "painting", context.settings.limits)
+        kept = context.settings.folder
+        options = {"minutes": minutes, "artist": artist, "year": year, "style_scale": style_scale}
+        done = work.train(source, context.settings.content[content], kept / "runs", kept / "styles", device, options)
+        return _status(context.jobs.submit(Job("train", title, folder, done), device), context.jobs)
+
+
+@api.get("/jobs/{id}", responses={404: {"description": "no such job"}})
+def job_status(job: Known, context: In) -> JobStatus:
+    """How far a job is."""
+    return _status(job, context.jobs)
+
+
+@api.get("/jobs/{id}/events", response_class=EventSourceResponse, responses={404: {"description": "no such job"}})
+async def events(job: Known, context: In) -> AsyncIterator[JobStatus]:
+    """A job's status whenever it changes, until it is finished: server-sent events."""
+    told = -1
+    while told != job.version or not job.finished:
+        if told != job.version:
+            told = job.version
+            yield _status(job, context.jobs)
+        await asyncio.sleep(TICK)
+
+
+@api.get("/jobs/{id}/preview", response_class=Response, responses={
+    200: {"content": {"image/jpeg": {}}}, 404: {"description": "no such job, or no preview yet"},
+})  # fmt: skip
+def preview(job: Known) -> Response:
+    """How a job's picture looks now; of a training, sample photographs."""
+    if job.preview is None:
+        raise HTTPException(404, "there is no preview yet")
+    return Response(job.preview, media_type="image/jpeg")
+
+
+@api.get("/jobs/{id}/result", response_class=FileResponse, responses={404: {"description": "no such job or result"}})
+def result(job: Known) -> FileResponse:
+    """The picture, or the style model, that came of a job."""
+    if job.result is None or not job.result.exists():
+        raise HTTPException(404, "there is no result")
+    return FileResponse(job.result, filename=_result_name(job))
+
+
+@api.post("/jobs/{id}/stop", responses={404: {"description": "no such job"}})
+def stop(job: Known, context: In) -> JobStatus:
+    """End a job that runs, and keep what there is."""
+    job.stop()
+    return _status(job, context.jobs)
+
+
+@api.delete("/jobs/{id}", status_code=204, response_class=Response, responses={404: {"description": "no such job"}})
+def delete(job: Known, context: In) -> None:
+    """Cancel a job, or forget one that is finished, with its files."""
+    if job.finished:
+        context.jobs.remove(job)
+    else:
+        context.jobs.cancel(job)
+
+
+# --- parts -------------------------------------------------------------------------------------------------
+
+
+def _status(job: Job, jobs: Jobs) -> JobStatus:
+    names = ("id", "kind", "title", "state", "progress", "iteration", "iterations", "seconds", "remaining", "error",
+             "stopped", "previews")  # fmt: skip
+    return JobStatus(
+        **{name: getattr(job, name) for name in names}, position=jobs.position(job),
+        result=_result_name(job) if job.result is not None else None,
+        history=[LossPoint(**vars(point)) for point in list(job.history)],
+    )  # fmt: skip
+
+
+def _result_name(job: Job) -> str:
+    return f"{work.slug(job.title)}{job.result.suffix if job.result is not None else ''}"
+
+
+def _device(context: Context) -> str:
+    if context.device is None:
+        raise HTTPException(503, "this server cannot paint: pip install 'impasto[torch]'")
+    return context.device
+
+
+def _stem(upload: UploadFile) -> str:
+    """An upload's name for people: never a path."""
+    name = Path((upload.filename or "").replace("\\", "/")).stem
+    return "".join(letter for letter in name if letter.isprintable())[:80] or "picture"
+
+
+def _pixels(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+async def _picture(upload: UploadFile, what: str, limits: Limits) -> bytes:
+    """An uploaded image's bytes, if it is one and not too large."""
+    data = await upload.read()
+    size = await anyio.to_thread.run_sync(images.size_of, data, what)
+    if _pixels(size) > limits.pixels:
+        raise HTTPException(413, f"the {what} has more than {limits.pixels / 1e6:.0f} megapixels")
+    return data
+
+
+async def _kept(upload: UploadFile, path: Path, what: str, limits: Limits) -> Path:
+    """An uploaded image in a job's folder."""
+    data = await _picture(upload, what, limits)
+    await anyio.to_thread.run_sync(path.write_bytes, data)
+    return path
+
+
+@contextlib.contextmanager
+def _removed_if_refused(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+

@@ -1,0 +1,107 @@
+"""What the studio's jobs do: paint by the iterative method, train a style. They run in a worker's thread."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import images
+from ..images import Picture
+from .jobs import Job, Point
+
+PREVIEW_SECONDS, PREVIEW_SIDE, PREVIEW_QUALITY = 1.0, 768, 85
+
+
+def paint(photo: Path, paintings: Sequence[Path], device: str, options: Mapping[str, Any]) -> Callable[[Job], Path]:
+    """A job that paints a photograph in the style of paintings.
+
+    options: keywords of `optimize`.
+    """
+
+    def work(job: Job) -> Path:
+        from ..optimization import Step, optimize
+
+        began, shown = time.monotonic(), 0.0
+
+        def callback(step: Step) -> bool:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown >= PREVIEW_SECONDS:
+                shown = now
+                job.show(_small(step.preview()))
+            job.seconds = now - began
+            losses = step.losses
+            point = Point(step.iteration, losses.content, losses.style, losses.total)
+            return job.report(step.iteration / step.iterations, step.iteration, step.iterations, step.remaining, point)
+
+        result = optimize(photo, list(paintings), device=device, callback=callback, **options)
+        job.stopped = result.stopped
+        job.show(_small(result.picture))
+        path = job.folder / "result.png"
+        images.save(result.picture, path)
+        return path
+
+    return work
+
+
+def train(
+    painting: Path, content: Path, runs: Path, styles: Path, device: str, options: Mapping[str, Any]
+) -> Callable[[Job], Path]:
+    """A job that trains a style model; it appears in the folder `styles` when it is done.
+
+    content: a folder of photographs. runs: where run folders are made. options: keywords of `training.train`.
+    """
+
+    def work(job: Job) -> Path:
+        from ..training import TrainingStep
+        from ..training import train as train_style
+
+        styles.mkdir(parents=True, exist_ok=True)
+        run = _unused(runs / slug(job.title))
+        target = _unused(styles / f"{slug(job.title)}.onnx")
+        shown = 0
+
+        def callback(step: TrainingStep) -> bool:
+            nonlocal shown
+            strips = sorted((run / "samples").glob("*"))
+            if len(strips) > shown:
+                shown = len(strips)
+                job.show(_small(images.load(strips[-1])))
+            losses = step.losses
+            point = Point(step.iteration, losses.content, losses.style, losses.total, step.validation)
+            job.seconds = step.seconds
+            return job.report(step.progress, step.iteration, step.iterations, step.remaining, point)
+
+        result = train_style(
+            painting, content, target, run=run, name=target.stem, title=job.title, device=device, callback=callback,
+            **options,
+        )  # fmt: skip
+        job.stopped = result.stopped
+        return target
+
+    return work
+
+
+def slug(title: str) -> str:
+    """A title as part of a file's name: Café Terrace → cafe-terrace."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-") or "style"
+
+
+def _unused(path: Path) -> Path:
+    """The path, or with a number if there is something already."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def _small(picture: Picture) -> bytes:
+    if max(picture.size) > PREVIEW_SIDE:
+        picture = picture.resized(images.fit(picture.size, PREVIEW_SIDE))
+    return images.encode(picture, "JPEG", PREVIEW_QUALITY)
