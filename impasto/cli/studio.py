@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import webbrowser
@@ -56,7 +57,8 @@ def command(
             click.echo("the front end is not built: npm --prefix web ci && npm --prefix web run build", err=True)
         if open_browser and is_loopback(host):
             webbrowser.open(address)
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has ended in order
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
