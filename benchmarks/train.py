@@ -109,9 +109,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", required=True, help="VGG-16 of the preset johnson2016")
     parser.add_argument("--painting", default="munch-scream")
-    parser.add_argument("--minutes", type=float, default=20, help="of the trainings that are compared")
-    parser.add_argument("--full-minutes", type=float, default=60, help="of the full training to hold them against")
-    parser.add_argument("--from", dest="start", type=Path, help="style model of another painting, for the warm start")
+    parser.add_argument("--minutes", type=float, default=20, help="of the warm start and of johnson2016")
+    parser.add_argument("--full-minutes", type=float, default=60, help="of default, from scratch")
+    parser.add_argument("--from", dest="start", type=Path, required=True, help="style model of another painting")
     parser.add_argument("--output", type=Path, default=Path("runs/train"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -119,14 +119,11 @@ def main() -> None:
         folder, shards = reading(arguments.data / name, arguments.output / f"shards-{name}", 128, count)
         print(f"reading {name}/: {folder:.0f} crops/s from the folder, {shards:.0f} from shards", flush=True)
     trainings = [
-        Training("default", arguments.minutes, ["--from", "scratch"]),
+        Training(f"default, from {arguments.start.stem}", arguments.minutes, ["--from", str(arguments.start)]),
+        Training("default", arguments.full_minutes, ["--from", "scratch"]),
         Training("johnson2016", arguments.minutes,
                  ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),
-        Training("default, full", arguments.full_minutes, ["--from", "scratch"]),
     ]  # fmt: skip
-    if arguments.start:
-        label = f"default, from {arguments.start.stem}"
-        trainings.insert(2, Training(label, arguments.minutes, ["--from", str(arguments.start)]))
     painting = arguments.data / "style" / f"{arguments.painting}.jpg"
     loss, photos = judge(arguments.data, painting)
     axes = (figure := Figure(figsize=(8, 4.5), dpi=110, layout="constrained")).subplots()

@@ -9,10 +9,10 @@ Nothing heavy is imported before it is used: `import impasto` needs neither torc
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from .errors import ImpastoError
+from .lazy import attributes
 
 if TYPE_CHECKING:
     from .contact_sheet import sheet
@@ -42,9 +42,4 @@ _HOMES = {
     "About": "style_model", "read_about": "style_model", "Stylizer": "stylization", "stylize": "stylization",
     "list_styles": "styles", "sheet": "contact_sheet",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'impasto' has no attribute '{name}'")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = attributes(__name__, _HOMES)

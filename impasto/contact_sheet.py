@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from . import images
 from .errors import ImpastoError, check_integer
+from .files import PathLike
 from .images import ImageLike, Picture
 from .styles import style_files
-from .stylization import PathLike, Stylizer
+from .stylization import Stylizer
 
 GAP, CAPTION = 12, 26  # px between pictures, and below each for its name
 PAPER, INK = (250, 249, 246), (40, 38, 36)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .errors import ImpastoError, reason
 
+PathLike = str | os.PathLike[str]
+
 
 def read_file(path: str | os.PathLike[str], what: str) -> bytes:
     """All bytes of a file.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -90,6 +90,14 @@ class Enlarged:
         return np.clip(pixels, 0, 1, out=pixels)
 
 
+class _Tiled(NamedTuple):
+    """What tiles are painted with (see `shared_statistics`). grain: the noise that each is given its part of."""
+
+    measuring: LoadedModel
+    applying: LoadedModel
+    grain: Array | None
+
+
 class Painter:
     """A style model, loaded.
 
@@ -106,8 +114,7 @@ class Painter:
         self.about: About = parse_about(self._model.metadata, what)
         if INPUT not in self._model.inputs:
             raise ImpastoError(f"{what} is damaged: it takes no image")
-        self._tiled: tuple[LoadedModel, LoadedModel] | None = None
-        self._grain: Array | None = None
+        self._tiled: _Tiled | None = None
 
     @property
     def runtime(self) -> str:
@@ -161,7 +168,7 @@ class Painter:
 
     def _in_tiles(self, source: Source, strength: float, progress: Progress) -> FloatArray:
         self._tiled = self._tiled or self._load_tiled()
-        measuring, applying = self._tiled
+        measuring, applying, grain = self._tiled
         width, height = source.size
         given = self._measure(measuring, source, strength)
         result = np.empty((height, width, 3), np.float32)
@@ -174,9 +181,9 @@ class Painter:
             window = source.window(columns.outer_start, rows.outer_start, right, bottom)
             missing = (0, rows.outer_stop - bottom), (0, columns.outer_stop - right), (0, 0)
             window = np.pad(window, missing, mode="reflect") if rows.last or columns.last else window
-            if self._grain is not None:
+            if grain is not None:
                 moved = -rows.outer_start // self.about.grain_cell, -columns.outer_start // self.about.grain_cell
-                given[GRAIN] = np.roll(self._grain, moved, (2, 3))
+                given[GRAIN] = np.roll(grain, moved, (2, 3))
             painted = self._run(applying, window, strength, given)
             part = result[rows.start : rows.stop, columns.start : columns.stop]
             top, left = rows.start - rows.outer_start, columns.start - columns.outer_start
@@ -201,17 +208,17 @@ class Painter:
         found = self._outputs(measuring, feeds)
         return {STATISTICS: found[1]} if len(found) > 1 else {}
 
-    def _load_tiled(self) -> tuple[LoadedModel, LoadedModel]:
+    def _load_tiled(self) -> _Tiled:
         import onnx
 
         from .shared_statistics import applying, grain_of, measuring
 
         model = onnx.load_model_from_string(self._data)
-        self._grain = grain_of(model) if self.about.grain_cell else None
+        grain = grain_of(model) if self.about.grain_cell else None
         # Statistics in full precision: there is little of it, and it decides the colours of all tiles.
         measure = runtimes.load(measuring(model).SerializeToString(), self._what, self._runtime, "float32")
-        apply = applying(model, self._grain).SerializeToString()
-        return measure, runtimes.load(apply, self._what, self._runtime, self._precision)
+        apply = runtimes.load(applying(model, grain).SerializeToString(), self._what, self._runtime, self._precision)
+        return _Tiled(measure, apply, grain)
 
     def _run(
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None

@@ -14,9 +14,9 @@ from typing import Any
 from . import images
 from .batch import is_image, target_name
 from .errors import ImpastoError, one_line, reason
-from .files import read_file
+from .files import PathLike, read_file
 from .styles import find_style
-from .stylization import PathLike, Stylizer
+from .stylization import Stylizer
 
 BATCH = 4  # images that a worker is given at a time
 

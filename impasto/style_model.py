@@ -51,13 +51,12 @@ _DAMAGED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, Recu
 class About:
     """What a style model says of itself.
 
-    name: an identifier, such as great-wave. title, artist, year, source: of the painting. licence: of the style
-    model. network: a name in
-    `networks.NETWORKS`. preset: the training recipe. warm_start: the style model it was trained on from, or "".
-    images_seen: photographs, repetitions counted. content_loss, style_loss, validation_loss: on photographs held out.
-    adjustable: whether `strength` has an effect. smallest: side in px that it can paint. grain_cell: px of the image
-    for each entry of the graph's noise, 0 without noise. weights: "float32" or "float16". date: of the export, ISO
-    8601. version: of Impasto.
+    name: an identifier, such as great-wave. title, artist, year, source: of the painting. licence: of the style model.
+    network: a name in `networks.NETWORKS`. preset: the training recipe. warm_start: the style model it was trained on
+    from, or "". images_seen: photographs, repetitions counted. content_loss, style_loss, validation_loss: on
+    photographs held out. adjustable: whether `strength` has an effect. smallest: side in px that it can paint.
+    grain_cell: px of the image for each entry of the graph's noise, 0 without noise. weights: "float32" or "float16".
+    date: of the export, ISO 8601. version: of Impasto.
     """
 
     name: str

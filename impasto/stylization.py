@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +10,13 @@ from PIL import Image
 
 from . import color, images
 from .errors import ImpastoError, check_integer, check_number, unknown
-from .files import read_file
+from .files import PathLike, read_file
 from .images import ImageLike, Picture
 from .inputs import load_mask, opaque_where_hidden
 from .painting import Painter, Progress
 from .style_model import About
 from .styles import find_style
 
-PathLike = str | os.PathLike[str]
 LARGEST_SIDE = 65_500  # px: what most formats can hold
 
 

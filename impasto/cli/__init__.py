@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 
 from .. import __version__
 from ..errors import ImpastoError, one_line
+from ..training.torchrun import is_first
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {
@@ -66,15 +66,14 @@ def main(arguments: list[str] | None = None) -> Any:
         _complain(one_line(message))
         code = 2
     except ModuleNotFoundError as error:
-        command = next((argument for argument in arguments or sys.argv[1:] if argument in COMMANDS), "")
-        extra = EXTRAS.get(command) if error.name is not None and error.name.split(".")[0] in NEEDS else None
-        extra = extra or NEEDS.get((error.name or "").split(".")[0])
-        if extra is None:
+        module = (error.name or "").split(".")[0]
+        if module not in NEEDS:
             raise
+        extra = EXTRAS.get(_command(arguments), NEEDS[module])
         _complain(f"this command needs {error.name}: pip install 'impasto[{extra}]'")
         code = 2
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted" if "train" in (arguments or sys.argv) else "interrupted before there was a picture")
+        _complain("interrupted" if _command(arguments) == "train" else "interrupted before there was a picture")
         code = 130
     except MemoryError:
         _complain("out of memory: choose a smaller --size")
@@ -82,7 +81,11 @@ def main(arguments: list[str] | None = None) -> Any:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _command(arguments: list[str] | None) -> str:
+    """The command that was called, or an empty text."""
+    return next((argument for argument in arguments or sys.argv[1:] if argument in COMMANDS), "")
+
+
 def _complain(message: str) -> None:
-    if os.environ.get("RANK", "0") != "0" and "WORLD_SIZE" in os.environ:
-        return  # one of several processes that torchrun started: the first one says it
-    click.echo(f"impasto: {message}", err=True)
+    if is_first():  # of several processes that torchrun started
+        click.echo(f"impasto: {message}", err=True)

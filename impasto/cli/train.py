@@ -13,7 +13,7 @@ from ..errors import ImpastoError
 from ..networks import NETWORKS
 from ..training import TRAINING_PRESETS, TrainingResult, train
 from ..training.api import RESUMABLE
-from ..training.distributed import is_first
+from ..training.torchrun import is_first
 from .options import option_of
 from .progress import TrainingProgress
 

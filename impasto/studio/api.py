@@ -1,11 +1,10 @@
-"""The HTTP API: what may be asked, in types, and who does it."""
+"""The HTTP API: what may be asked, and who does it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import shutil
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,136 +13,19 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from fastapi.sse import EventSourceResponse
-from pydantic import BaseModel, Field
 
 from .. import __version__, images
 from ..presets import PRESETS
-from ..style_model import About
-from ..stylization import LARGEST_SIDE, Stylizer, check_options
+from ..stylization import LARGEST_SIDE, check_options
 from . import work
-from .gallery import Gallery
-from .jobs import Job, Jobs
-from .settings import Limits, StudioSettings
+from .context import Context
+from .jobs import Job
+from .models import Capabilities, Health, JobStatus, Style, result_name
+from .settings import Limits
 
 TICK = 0.25  # seconds between looks at a job that is watched
-LOADED = 3  # styles that are kept in memory
 FORMATS = {"png": ("PNG", "image/png"), "jpeg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 PreserveColor = Literal["luminance", "match"]
-
-
-class Health(BaseModel):
-    """That the server is there."""
-
-    status: Literal["ok"] = "ok"
-    version: str
-
-
-class Style(BaseModel):
-    """A style that the server has."""
-
-    name: str
-    title: str
-    artist: str
-    year: str
-    licence: str
-    adjustable: bool = Field(description="whether strength changes how it is painted, not only how much shows")
-
-    @classmethod
-    def of(cls, about: About) -> Style:
-        """From what its file says."""
-        return cls(**{name: getattr(about, name) for name in cls.model_fields})
-
-
-class Capabilities(BaseModel):
-    """What this server can do beyond what a browser does itself."""
-
-    version: str
-    paint: bool
-    train: bool
-    presets: list[str]
-    content: list[str] = Field(description="folders of photographs that may be trained on")
-    devices: list[str]
-    upload_bytes: int
-    pixels: int
-
-
-class LossPoint(BaseModel):
-    """Of a loss curve."""
-
-    iteration: int
-    content: float
-    style: float
-    total: float
-    validation: float | None
-
-
-class JobStatus(BaseModel):
-    """How far a job is."""
-
-    id: str
-    kind: Literal["paint", "train"]
-    title: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
-    position: int = Field(description="jobs before it in line")
-    progress: float
-    iteration: int
-    iterations: int
-    seconds: float
-    remaining: float | None
-    error: str | None
-    stopped: str | None
-    previews: int = Field(description="how many previews there were: the last is at …/preview")
-    result: str | None = Field(description="name of the file at …/result")
-    history: list[LossPoint]
-
-
-class Context:
-    """What the API works with, for as long as the server runs."""
-
-    def __init__(self, settings: StudioSettings) -> None:
-        self.settings = settings
-        self.gallery = Gallery(settings.folder)
-        self.device, self.trains = _torch_device(settings.device)
-        self.jobs = Jobs([self.device] if self.device else [], settings.limits.jobs)
-        self._turn, self._waiting = asyncio.Lock(), 0
-        self._loaded: OrderedDict[str, Stylizer] = OrderedDict()
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Stylizing takes all processors: one at a time, and only so many wait."""
-        if self._waiting >= self.settings.limits.stylizing:
-            raise HTTPException(429, "too many pictures are waiting: try again in a moment", {"Retry-After": "1"})
-        self._waiting += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._waiting -= 1
-
-    def stylizer(self, name: str) -> Stylizer:
-        """A style, loaded; the last few are kept. Call it in a turn."""
-        file = self.gallery.file(name)
-        if name not in self._loaded:
-            self._loaded[name] = Stylizer(file)
-        self._loaded.move_to_end(name)
-        while len(self._loaded) > LOADED:
-            self._loaded.popitem(last=False)
-        return self._loaded[name]
-
-
-def _torch_device(wanted: str) -> tuple[str | None, bool]:
-    """(the device that jobs work on, or None without torch; whether training's own packages are there)."""
-    try:
-        from ..compute import choose_device
-    except ModuleNotFoundError:
-        return None, False
-    try:
-        from .. import training
-
-        _ = training.train
-    except ModuleNotFoundError:
-        return str(choose_device(wanted)), False
-    return str(choose_device(wanted)), True
 
 
 def context_of(request: Request) -> Context:
@@ -237,7 +119,7 @@ async def stylize(
 @api.get("/jobs")
 def jobs(context: In) -> list[JobStatus]:
     """All jobs, the newest first."""
-    return [_status(job, context.jobs) for job in context.jobs.all()]
+    return [_status(job, context) for job in context.jobs.all()]
 
 
 @api.post("/jobs/paint", status_code=202, responses=ERRORS | {503: {"description": "torch is not installed here"}})
@@ -267,7 +149,7 @@ async def paint(
             "preserve_color": preserve_color, "content_weight": content_weight,
         }  # fmt: skip
         job = Job("paint", _stem(photo), folder, work.paint(source, targets, device, options))
-        return _status(context.jobs.submit(job, device), context.jobs)
+        return _status(context.jobs.submit(job, device), context)
 
 
 @api.post("/jobs/train", status_code=202, responses=ERRORS | {
@@ -295,13 +177,13 @@ async def train(
         kept = context.settings.folder
         options = {"minutes": minutes, "artist": artist, "year": year, "style_scale": style_scale}
         done = work.train(source, context.settings.content[content], kept / "runs", kept / "styles", device, options)
-        return _status(context.jobs.submit(Job("train", title, folder, done), device), context.jobs)
+        return _status(context.jobs.submit(Job("train", title, folder, done), device), context)
 
 
 @api.get("/jobs/{id}", responses={404: {"description": "no such job"}})
 def job_status(job: Known, context: In) -> JobStatus:
     """How far a job is."""
-    return _status(job, context.jobs)
+    return _status(job, context)
 
 
 @api.get("/jobs/{id}/events", response_class=EventSourceResponse, responses={404: {"description": "no such job"}})
@@ -311,7 +193,7 @@ async def events(job: Known, context: In) -> AsyncIterator[JobStatus]:
     while told != job.version or not job.finished:
         if told != job.version:
             told = job.version
-            yield _status(job, context.jobs)
+            yield _status(job, context)
         await asyncio.sleep(TICK)
 
 
@@ -330,14 +212,14 @@ def result(job: Known) -> FileResponse:
     """The picture, or the style model, that came of a job."""
     if job.result is None or not job.result.exists():
         raise HTTPException(404, "there is no result")
-    return FileResponse(job.result, filename=_result_name(job))
+    return FileResponse(job.result, filename=result_name(job))
 
 
 @api.post("/jobs/{id}/stop", responses={404: {"description": "no such job"}})
 def stop(job: Known, context: In) -> JobStatus:
     """End a job that runs, and keep what there is."""
     job.stop()
-    return _status(job, context.jobs)
+    return _status(job, context)
 
 
 @api.delete("/jobs/{id}", status_code=204, response_class=Response, responses={404: {"description": "no such job"}})
@@ -352,19 +234,8 @@ def delete(job: Known, context: In) -> None:
 # --- parts -------------------------------------------------------------------------------------------------
 
 
-def _status(job: Job, jobs: Jobs) -> JobStatus:
-    names = ("id", "kind", "title", "state", "progress", "iteration", "iterations", "seconds", "remaining", "error",
-             "stopped", "previews")  # fmt: skip
-    return JobStatus(
-        **{name: getattr(job, name) for name in names}, position=jobs.position(job),
-        result=_result_name(job) if job.result is not None else None,
-        history=[LossPoint(**vars(point)) for point in list(job.history)],
-    )  # fmt: skip
-
-
-def _result_name(job: Job) -> str:
-    return f"{work.slug(job.title)}{job.result.suffix if job.result is not None else ''}"
-
+def _status(job: Job, context: Context) -> JobStatus:
+    return JobStatus.of(job, context.jobs.position(job))
 
 def _device(context: Context) -> str:
     if context.device is None:

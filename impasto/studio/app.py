@@ -14,8 +14,10 @@ from fastapi.staticfiles import StaticFiles
 
 from .. import __version__
 from ..errors import ImpastoError, one_line
-from .api import Context, api, health
+from ..files import write_atomically
+from .api import api, context_of, health
 from .assets import write_style
+from .context import Context
 from .gallery import UnknownStyleError
 from .guard import Guard
 from .jobs import QueueFullError
@@ -71,14 +73,14 @@ def _style_file(folder: Path) -> Any:
     """The styles' files for the browser: built ones as they are, and those of styles that were trained here."""
 
     def style_file(file: str, request: Request) -> Any:
-        context: Context = request.app.state.context
+        context = context_of(request)
         made = context.jobs.root / "assets"
         listed = json.loads((folder / "styles" / "styles.json").read_bytes())
         for name, model in context.gallery.trained().items():
             entry = made / f"{name}.json"
             if not entry.exists() or entry.stat().st_mtime < model.stat().st_mtime:
                 made.mkdir(exist_ok=True)
-                entry.write_text(json.dumps(write_style(name, model, made)))
+                write_atomically(entry, json.dumps(write_style(name, model, made)).encode())  # others may be reading
             listed.append(json.loads(entry.read_text()))
         if file == "styles.json":
             return JSONResponse(listed)

@@ -23,12 +23,12 @@ class Gallery:
 
     def files(self) -> dict[str, Path]:
         """Name → file: the shipped ones first."""
-        trained = {file.stem: file for file in sorted(self._trained.glob(f"*{SUFFIX}"))}
-        return {**style_files(), **{name: file for name, file in trained.items() if name not in style_files()}}
+        return style_files() | self.trained()
 
     def trained(self) -> dict[str, Path]:
-        """Those trained here."""
-        return {name: file for name, file in self.files().items() if name not in style_files()}
+        """Those trained here, but for names that shipped ones have."""
+        shipped = style_files()
+        return {file.stem: file for file in sorted(self._trained.glob(f"*{SUFFIX}")) if file.stem not in shipped}
 
     def file(self, name: str) -> Path:
         """The file of a style.

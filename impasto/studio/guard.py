@@ -47,7 +47,7 @@ class Guard:
     """Refuses what should not reach the application, and adds the security headers to every answer."""
 
     def __init__(self, app: App, settings: StudioSettings) -> None:
-        self._app, self._settings = app, settings
+        self._app, self._settings, self._hosts = app, settings, settings.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -75,7 +75,7 @@ class Guard:
         host = headers.get("host", "")
         # Another site can give its own name the address 127.0.0.1 and so read this server's answers as its own. With a
         # token it cannot, and then any name may lead here.
-        if settings.token is None and _name(host) not in settings.allowed_hosts:
+        if settings.token is None and _name(host) not in self._hosts:
             return _error(421, f"this server is not known as '{_name(host)}'")
         if scope["method"] not in SAFE:
             origin, site = headers.get("origin"), headers.get("sec-fetch-site")

@@ -6,8 +6,9 @@ folder) → export. Imported when it is used, so that packing photographs needs 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from ..lazy import attributes
 
 if TYPE_CHECKING:
     from .api import TrainingResult, train
@@ -21,9 +22,4 @@ _HOMES = {
     "TRAINING_PRESETS": "presets", "TrainingPreset": "presets", "TrainingResult": "api", "TrainingStep": "trainer",
     "pack": "photographs", "train": "api",
 }  # fmt: skip
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'impasto.training' has no attribute '{name}'")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = attributes(__name__, _HOMES)

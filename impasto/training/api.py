@@ -17,6 +17,7 @@ from .. import images
 from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number, reason
 from ..export import export, load_network
+from ..files import PathLike
 from ..images import Picture
 from ..loss_network import LossNetwork
 from ..networks import ImageTransformationNetwork, create_network
@@ -28,7 +29,7 @@ from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset
 from .run import RunFolder, Settings
-from .setup import PathLike, begin, check_model_target, go_on, short
+from .setup import begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation

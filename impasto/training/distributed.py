@@ -17,9 +17,9 @@ import torch.distributed as dist
 from torch import nn
 
 from ..errors import ImpastoError
+from .torchrun import was_started_by_torchrun
 
 T = TypeVar("T")
-_PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,8 @@ def joined(device: torch.device) -> Iterator[Processes]:
             dist.destroy_process_group()
 
 
-def is_first() -> bool:
-    """Whether this process writes and talks; the others are silent."""
-    return os.environ.get("RANK", "0") == "0" or not all(name in os.environ for name in _PLACE)
-
-
 def _join(device: torch.device) -> Processes:
-    if not all(name in os.environ for name in _PLACE) or int(os.environ["WORLD_SIZE"]) == 1:
+    if not was_started_by_torchrun():
         return Processes()
     if not dist.is_initialized():
         if device.type == "cuda":

@@ -12,7 +12,7 @@ import torch
 
 from ..compute import choose_precision
 from ..errors import ImpastoError, check_integer, check_number, unknown
-from ..files import check_target, read_file
+from ..files import PathLike, check_target, read_file
 from ..losses import content_form, style_form
 from ..networks import DEFAULT_NETWORK, NETWORKS
 from ..style_model import read_about
@@ -26,8 +26,6 @@ _OVERRIDES = (
     "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
     "style_loss", "loss_network",
 )  # fmt: skip
-
-PathLike = str | os.PathLike[str]
 
 
 def begin(

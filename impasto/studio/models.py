@@ -1,0 +1,78 @@
+"""What the HTTP API answers, in types."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ..style_model import About
+from .jobs import Job, Point
+from .work import slug
+
+
+class Health(BaseModel):
+    """That the server is there."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Style(BaseModel):
+    """A style that the server has."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    licence: str
+    adjustable: bool = Field(description="whether strength changes how it is painted, not only how much shows")
+
+    @classmethod
+    def of(cls, about: About) -> Style:
+        """From what its file says."""
+        return cls(**{name: getattr(about, name) for name in cls.model_fields})
+
+
+class Capabilities(BaseModel):
+    """What this server can do beyond what a browser does itself."""
+
+    version: str
+    paint: bool
+    train: bool
+    presets: list[str]
+    content: list[str] = Field(description="folders of photographs that may be trained on")
+    devices: list[str]
+    upload_bytes: int
+    pixels: int
+
+
+class JobStatus(BaseModel):
+    """How far a job is."""
+
+    id: str
+    kind: Literal["paint", "train"]
+    title: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    position: int = Field(description="jobs before it in line")
+    progress: float
+    iteration: int
+    iterations: int
+    seconds: float
+    remaining: float | None
+    error: str | None
+    stopped: str | None
+    previews: int = Field(description="how many previews there were: the last is at …/preview")
+    result: str | None = Field(description="name of the file at …/result")
+    history: list[Point]
+
+    @classmethod
+    def of(cls, job: Job, position: int) -> JobStatus:
+        """From a job as it is now. position: in its line."""
+        same = {name: getattr(job, name) for name in cls.model_fields if name not in ("position", "result", "history")}
+        return cls(**same, position=position, result=result_name(job), history=list(job.history))
+
+
+def result_name(job: Job) -> str | None:
+    """What the file that came of a job is called."""
+    return None if job.result is None else f"{slug(job.title)}{job.result.suffix}"
