@@ -4,6 +4,8 @@ import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
 const STYLES = "public/styles/styles.json";
+const ASSETS = "`python -m impasto.studio.assets web/public/styles` in the folder above";
+const DOCS = /(^|\/)docs/; // of the API: no part of the app
 const FIRST_LOAD = 3e6; // bytes, at most
 
 // Threads need shared memory, which browsers grant to isolated pages only (docs/studio.md).
@@ -26,45 +28,41 @@ const POLICY = [
   "form-action 'none'",
 ].join("; ");
 
-function stylesPresent(): Plugin {
-  return {
-    name: "styles-present",
-    buildStart() {
-      if (existsSync(STYLES)) return;
-      this.error("the styles are missing: run `python -m impasto.studio.assets web/public/styles` in the folder above");
-    },
-  };
-}
-
 /** Writes the service worker with the list of what the app needs offline, and prints what a first visit loads. */
 function appShell(): Plugin {
   return {
     name: "app-shell",
     apply: "build",
-    transformIndexHtml: () => [
-      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: POLICY }, injectTo: "head-prepend" },
-    ],
+    transformIndexHtml: (_, { path }) =>
+      DOCS.test(path) // served by Impasto's server alone, which has a policy of its own
+        ? []
+        : [{ tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: POLICY }, injectTo: "head-prepend" }],
     generateBundle(_, bundle) {
       const isRuntime = (file: string): boolean => file.endsWith(".wasm");
       const size = (file: string): Buffer => {
         const item = bundle[file]!;
         return Buffer.from(item.type === "chunk" ? item.code : item.source);
       };
-      const shell = Object.keys(bundle).filter((file) => !isRuntime(file) && !file.endsWith(".map"));
+      const shell = Object.keys(bundle).filter((file) => !isRuntime(file) && !DOCS.test(file) && !file.endsWith(".map"));
       const thumbnails = styles().map(({ files }) => files.thumbnail);
+      if (thumbnails.length === 0) this.warn(`no styles: \`impasto studio\` has its own, a static site needs ${ASSETS}`);
       const listed = [
         "./",
         ...shell.filter((file) => file !== "index.html"),
         "manifest.webmanifest",
         "icon.svg",
-        "styles/styles.json",
-        ...thumbnails.map(({ file, sha256 }) => `styles/${file}?v=${sha256.slice(0, 12)}`),
       ];
-      const version = hash(shell.map((file) => size(file).toString("latin1")).join() + readFileSync(STYLES, "utf8"));
+      const version = hash(shell.map((file) => size(file).toString("latin1")).join());
       const source = readFileSync("src/service-worker.js", "utf8")
         .replace('"SHELL"', JSON.stringify(listed))
         .replace('"VERSION"', JSON.stringify(version));
       this.emitFile({ type: "asset", fileName: "service-worker.js", source });
+
+      const swagger = "node_modules/swagger-ui-dist";
+      for (const file of ["LICENSE", "NOTICE"]) {
+        const text = readFileSync(`${swagger}/${file}`, "utf8");
+        this.emitFile({ type: "asset", fileName: `licences/swagger-ui-${file}.txt`, source: text });
+      }
 
       const plain = shell.reduce((sum, file) => sum + size(file).length, 0);
       const packed = shell.reduce((sum, file) => sum + gzipSync(size(file)).length, 0);
@@ -83,7 +81,8 @@ interface Listed {
   readonly files: { readonly thumbnail: { readonly file: string; readonly bytes: number; readonly sha256: string } };
 }
 
-const styles = (): Listed[] => JSON.parse(readFileSync(STYLES, "utf8")) as Listed[];
+/** Those of a static site. */
+const styles = (): Listed[] => (existsSync(STYLES) ? (JSON.parse(readFileSync(STYLES, "utf8")) as Listed[]) : []);
 
 function hash(text: string): string {
   let value = 5381;
@@ -93,11 +92,16 @@ function hash(text: string): string {
 
 export default defineConfig({
   base: "./",
-  plugins: [stylesPresent(), appShell()],
+  plugins: [appShell()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "development|production"] },
   worker: { format: "es" },
-  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: { input: ["index.html", "docs.html"] },
+  },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   server: { headers, fs: { allow: [".", "../examples"] } },
   preview: { headers },

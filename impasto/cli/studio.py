@@ -41,7 +41,7 @@ def command(
     """
     import uvicorn
 
-    from ..studio.app import create_app, front_end
+    from ..studio.app import HOW_TO_BUILD, create_app, front_end
 
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(16)
@@ -54,7 +54,7 @@ def command(
         address = _address(host, listener.getsockname()[1], token)
         click.echo(f"Impasto Studio: {address}  (Ctrl-C ends it)")
         if front_end() is None:
-            click.echo("the front end is not built: npm --prefix web ci && npm --prefix web run build", err=True)
+            click.echo(f"the front end is not built; with Node.js, in the source code: {HOW_TO_BUILD}", err=True)
         if open_browser and is_loopback(host):
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has ended in order

@@ -118,8 +118,8 @@ async def stylize(
 
 @api.get("/jobs")
 def jobs(context: In) -> list[JobStatus]:
-    """All jobs, the newest first."""
-    return [_status(job, context) for job in context.jobs.all()]
+    """All jobs, the newest first, without their loss curves."""
+    return [_status(job, context, curve=False) for job in context.jobs.all()]
 
 
 @api.post("/jobs/paint", status_code=202, responses=ERRORS | {503: {"description": "torch is not installed here"}})
@@ -234,8 +234,9 @@ def delete(job: Known, context: In) -> None:
 # --- parts -------------------------------------------------------------------------------------------------
 
 
-def _status(job: Job, context: Context) -> JobStatus:
-    return JobStatus.of(job, context.jobs.position(job))
+def _status(job: Job, context: Context, curve: bool = True) -> JobStatus:
+    return JobStatus.of(job, context.jobs.position(job), curve)
+
 
 def _device(context: Context) -> str:
     if context.device is None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from .. import __version__
 from ..errors import ImpastoError, one_line
-from ..files import write_atomically
 from .api import api, context_of, health
-from .assets import write_style
+from .assets import INDEX
 from .context import Context
 from .gallery import UnknownStyleError
 from .guard import Guard
@@ -24,10 +22,11 @@ from .jobs import QueueFullError
 from .settings import StudioSettings
 
 PACKAGED, BUILT = Path(__file__).parent / "web", Path(__file__).parents[2] / "web" / "dist"
-NOT_BUILT = """<!doctype html><meta charset="utf-8"><title>Impasto Studio</title>
-<p>The front end is not built. With Node.js, in the folder of the source code:
-<pre>npm --prefix web ci && npm --prefix web run build</pre>
-<p>The <a href="docs">API</a> is there without it."""
+HOW_TO_BUILD = "npm --prefix web ci && npm --prefix web run build"
+NOT_BUILT = f"""<!doctype html><meta charset="utf-8"><title>Impasto Studio</title>
+<p>The front end is not built. With Node.js 20.19 or newer, in the folder of the source code:
+<pre>{HOW_TO_BUILD}</pre>
+<p>The API is there without it: <a href="openapi.json">openapi.json</a> describes it."""
 
 
 def front_end() -> Path | None:
@@ -42,8 +41,10 @@ def create_app(settings: StudioSettings) -> Guard:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.context = Context(settings)
+        if folder is not None:
+            app.state.context.browser_styles.prepare()
         yield
-        app.state.context.jobs.close()
+        app.state.context.close()
 
     app = FastAPI(
         title="Impasto Studio", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -57,7 +58,8 @@ def create_app(settings: StudioSettings) -> Guard:
     if folder is None:
         app.add_api_route("/", lambda: HTMLResponse(NOT_BUILT), include_in_schema=False)
     else:
-        app.add_api_route("/styles/{file}", _style_file(folder), include_in_schema=False)
+        app.add_api_route("/styles/{file}", _style_file, include_in_schema=False)
+        app.add_api_route("/docs", lambda: RedirectResponse("docs.html"), include_in_schema=False)
         app.mount("/", StaticFiles(directory=folder, html=True))
     return Guard(app, settings)
 
@@ -69,24 +71,10 @@ def _answer(status: int) -> Any:
     return handler
 
 
-def _style_file(folder: Path) -> Any:
-    """The styles' files for the browser: built ones as they are, and those of styles that were trained here."""
-
-    def style_file(file: str, request: Request) -> Any:
-        context = context_of(request)
-        made = context.jobs.root / "assets"
-        listed = json.loads((folder / "styles" / "styles.json").read_bytes())
-        for name, model in context.gallery.trained().items():
-            entry = made / f"{name}.json"
-            if not entry.exists() or entry.stat().st_mtime < model.stat().st_mtime:
-                made.mkdir(exist_ok=True)
-                write_atomically(entry, json.dumps(write_style(name, model, made)).encode())  # others may be reading
-            listed.append(json.loads(entry.read_text()))
-        if file == "styles.json":
-            return JSONResponse(listed)
-        files = {one["file"] for style in listed for one in style["files"].values()}
-        if file not in files:  # whatever it is, it becomes no path
-            return JSONResponse({"detail": "no such file"}, 404)
-        return FileResponse(made / file if (made / file).exists() else folder / "styles" / file)
-
-    return style_file
+def _style_file(file: str, request: Request) -> Any:
+    """The styles' files for the browser."""
+    styles = context_of(request).browser_styles
+    if file == INDEX:
+        return JSONResponse(styles.listed())
+    path = styles.path(file)
+    return JSONResponse({"detail": "no such file"}, 404) if path is None else FileResponse(path)

@@ -26,7 +26,9 @@ from ..styles import style_files
 from ..stylization import Stylizer
 
 INDEX = "styles.json"
-PHOTO = Path(__file__).parents[2] / "examples" / "chelsea.jpg"
+# What thumbnails are painted from: in an installed package, and in a checkout.
+_PACKAGED, _EXAMPLE = Path(__file__).parent / "chelsea.jpg", Path(__file__).parents[2] / "examples" / "chelsea.jpg"
+PHOTO = _PACKAGED if _PACKAGED.exists() else _EXAMPLE
 THUMBNAIL = 320  # px: of the long side
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from fastapi import HTTPException
 
 from ..stylization import Stylizer
+from .browser_styles import BrowserStyles
 from .gallery import Gallery
 from .jobs import Jobs
 from .settings import StudioSettings
@@ -25,8 +26,14 @@ class Context:
         self.gallery = Gallery(settings.folder)
         self.device, self.trains = _torch_device(settings.device)
         self.jobs = Jobs([self.device] if self.device else [], settings.limits.jobs)
+        self.browser_styles = BrowserStyles(self.gallery, self.jobs.root / "browser")
         self._turn, self._waiting = asyncio.Lock(), 0
         self._loaded: OrderedDict[str, Stylizer] = OrderedDict()
+
+    def close(self) -> None:
+        """End all jobs and remove all files, but for trained styles and their runs."""
+        self.browser_styles.close()
+        self.jobs.close()
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

@@ -64,13 +64,13 @@ class JobStatus(BaseModel):
     stopped: str | None
     previews: int = Field(description="how many previews there were: the last is at …/preview")
     result: str | None = Field(description="name of the file at …/result")
-    history: list[Point]
+    history: list[Point] = Field(description="the loss curve; empty in a list of jobs")
 
     @classmethod
-    def of(cls, job: Job, position: int) -> JobStatus:
-        """From a job as it is now. position: in its line."""
+    def of(cls, job: Job, position: int, curve: bool = True) -> JobStatus:
+        """From a job as it is now. position: in its line. curve: with its loss curve."""
         same = {name: getattr(job, name) for name in cls.model_fields if name not in ("position", "result", "history")}
-        return cls(**same, position=position, result=result_name(job), history=list(job.history))
+        return cls(**same, position=position, result=result_name(job), history=list(job.history) if curve else [])
 
 
 def result_name(job: Job) -> str | None:

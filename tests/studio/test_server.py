@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -289,7 +290,8 @@ def test_a_picture_is_painted(client: TestClient, photo: Image.Image, painting: 
     picture = Image.open(io.BytesIO(client.get(f"/api/jobs/{job['id']}/result").content))
     assert (picture.format, max(picture.size)) == ("PNG", 64)
     assert Image.open(io.BytesIO(client.get(f"/api/jobs/{job['id']}/preview").content)).format == "JPEG"
-    assert job["id"] in [one["id"] for one in client.get("/api/jobs").json()]
+    listed = {one["id"]: one for one in client.get("/api/jobs").json()}
+    assert listed[job["id"]] == status | {"history": []}
     assert client.delete(f"/api/jobs/{job['id']}").status_code == 204
     assert client.get(f"/api/jobs/{job['id']}").status_code == 404
 
@@ -353,6 +355,37 @@ def test_there_is_a_page_even_where_it_is_not_built(settings: StudioSettings, mo
     monkeypatch.setattr("impasto.studio.app.front_end", lambda: None)
     with TestClient(create_app(settings), BASE) as client:
         assert "npm --prefix web ci" in client.get("/").text
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A front end."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "index.html").write_text("<p>the front end")
+    (folder / "docs.html").write_text("<p>the documentation")
+    monkeypatch.setattr("impasto.studio.app.front_end", lambda: folder)
+    return folder
+
+
+def test_the_front_end_is_served_with_the_styles_that_there_are(
+    built: Path, settings: StudioSettings, style_model: Path, tmp_path: Path
+) -> None:
+    assert built.exists()
+    kept = replace(settings, folder=tmp_path / "kept")
+    with TestClient(create_app(kept), BASE) as client:
+        assert client.get("/").text == "<p>the front end"
+        assert client.get("/docs").text == "<p>the documentation"
+        names = [about.name for about in impasto.list_styles()]
+        assert [entry["name"] for entry in client.get("/styles/styles.json").json()] == names
+        (tmp_path / "kept" / "styles").mkdir(parents=True)
+        shutil.copy(style_model, tmp_path / "kept" / "styles" / "mine.onnx")  # as a training writes it
+        listed = client.get("/styles/styles.json").json()
+        assert [entry["name"] for entry in listed] == [*names, "mine"]
+        for file in listed[-1]["files"].values():
+            assert len(client.get(f"/styles/{file['file']}").content) == file["bytes"]
+        assert client.get("/styles/other.onnx").status_code == 404
+        assert client.get("/styles/..%2f..%2fmine.onnx").status_code == 404
 
 
 def test_openapi_names_every_address(client: TestClient) -> None:

@@ -8,6 +8,8 @@
 
 const shell = /** @type {string[]} */ (/** @type {unknown} */ ("SHELL")); // filled in by the build
 const cacheName = "impasto-shell-" + "VERSION";
+const stylesCache = "impasto-styles"; // the list of styles and their thumbnails
+const LIST = "styles/styles.json";
 const scope = /** @type {any} */ (self);
 
 scope.addEventListener("install", (/** @type {any} */ event) => {
@@ -15,6 +17,7 @@ scope.addEventListener("install", (/** @type {any} */ event) => {
     caches
       .open(cacheName)
       .then((cache) => cache.addAll(shell.map((file) => new Request(file, { cache: "reload" }))))
+      .then(() => keepStyles().catch(() => undefined)) // without them it works, but for thumbnails offline
       .then(() => scope.skipWaiting()),
   );
 });
@@ -31,6 +34,15 @@ scope.addEventListener("fetch", (/** @type {any} */ event) => {
   event.respondWith(answer(request).then(isolated));
 });
 
+async function keepStyles() {
+  const cache = await caches.open(stylesCache);
+  await cache.add(new Request(LIST, { cache: "reload" }));
+  const listed = await (await cache.match(LIST))?.json();
+  const thumbnails = listed.map((/** @type {any} */ { files: { thumbnail: { file, sha256 } } }) =>
+    `styles/${file}?v=${sha256.slice(0, 12)}`);
+  await cache.addAll(thumbnails);
+}
+
 async function removeOld() {
   for (const name of await caches.keys()) {
     if (name.startsWith("impasto-shell-") && name !== cacheName) await caches.delete(name);
@@ -39,9 +51,26 @@ async function removeOld() {
 
 /** @param {Request} request */
 async function answer(request) {
+  if (request.url.endsWith(LIST)) return newest(request);
   const cache = await caches.open(cacheName);
   if (request.mode === "navigate") return (await cache.match("./")) ?? fetch(request);
-  return (await cache.match(request)) ?? fetch(request);
+  const kept = (await cache.match(request)) ?? (await caches.match(request, { cacheName: stylesCache }));
+  return kept ?? fetch(request);
+}
+
+/** A server may have got further styles since.
+ * @param {Request} request */
+async function newest(request) {
+  const cache = await caches.open(stylesCache);
+  try {
+    const response = await fetch(request);
+    if (response.ok) await cache.put(LIST, response.clone()).catch(() => undefined);
+    return response;
+  } catch (error) {
+    const kept = await cache.match(LIST);
+    if (!kept) throw error;
+    return kept;
+  }
 }
 
 /** @param {Response} response */

@@ -40,6 +40,15 @@ export const say = (text: string): void => void (announcement.value = text);
 export const fail = (error: unknown): void =>
   void (problem.value = error instanceof Error ? error.message : String(error));
 
+/** After one was trained. */
+export async function reloadStyles(): Promise<void> {
+  try {
+    styles.value = await fetchStyles();
+  } catch (error) {
+    fail(error);
+  }
+}
+
 export async function loadStyles(): Promise<void> {
   try {
     styles.value = await fetchStyles();

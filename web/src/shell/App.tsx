@@ -2,52 +2,53 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { startVideo } from "../live/session";
-import { openPhoto } from "../photo/session";
 import { announcement, problem } from "../state";
 import { Button } from "../ui/controls";
-import { type View, VIEWS } from "../views";
+import { viewOf, views } from "../views";
 import { isVideo, receiveFiles } from "./files";
 import { Footer } from "./Footer";
 
-const current = (): View => VIEWS.find(({ id }) => location.hash === `#${id}`) ?? VIEWS[0]!;
+const address = (): string => location.hash.slice(1);
 
 /** A dropped or pasted file goes to the view that can paint it. */
 async function receive(file: File): Promise<void> {
   if (isVideo(file)) {
     location.hash = "live";
     await startVideo(file);
-  } else {
-    location.hash = "photo";
-    await openPhoto(file, file.name);
+    return;
   }
+  const current = viewOf(address());
+  const view = current?.take ? current : viewOf("photo")!;
+  location.hash = view.id;
+  view.take!(file);
 }
 
 export function App(): JSX.Element {
-  const [view, setView] = useState(current);
+  const [id, setId] = useState(address);
   const [hovering, setHovering] = useState(false);
   useEffect(() => {
     receiveFiles((file) => void receive(file), setHovering);
     addEventListener("hashchange", () => {
       problem.value = "";
-      setView(current());
+      setId(address());
       scrollTo(0, 0);
     });
   }, []);
-  const { Content } = view;
+  const view = viewOf(id);
   return (
     <>
       <header>
         <h1>Impasto</h1>
         <nav aria-label="Views">
-          {VIEWS.map(({ id, title }) => (
-            <a key={id} href={`#${id}`} aria-current={id === view.id ? "page" : undefined}>
+          {views.value.map(({ id, title }) => (
+            <a key={id} href={`#${id}`} aria-current={id === view?.id ? "page" : undefined}>
               {title}
             </a>
           ))}
         </nav>
       </header>
-      <Content />
-      <Footer />
+      {view ? <view.Content /> : <main class="view" />}
+      <Footer sends={view?.sends ?? false} />
       {problem.value && (
         <div class="problem" role="alert">
           <p>{problem.value}</p>

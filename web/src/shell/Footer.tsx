@@ -21,10 +21,11 @@ async function keepAll(): Promise<void> {
   }
 }
 
-export function Footer(): JSX.Element {
+/** sends: whether the view sends pictures to the server. */
+export function Footer({ sends }: { sends: boolean }): JSX.Element {
   return (
     <footer>
-      <p>Your pictures stay on this device.</p>
+      <p>{sends ? "Pictures are sent to this studio’s server, and removed with their job." : "Your pictures stay on this device."}</p>
       <Backend />
       <span class="gap" />
       {worksOffline.value && <Offline />}

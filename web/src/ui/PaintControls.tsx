@@ -4,11 +4,11 @@ import { chosen, colors, strength, styleScale } from "../state";
 import { Choice, Slider } from "./controls";
 import { Gallery } from "./Gallery";
 
-const STROKES = { low: -1, high: 1.6, step: 0.1 }; // powers of two
+export const STROKES = { low: -1, high: 1.6, step: 0.1 }; // powers of two
 
-const percent = (share: number): string => `${Math.round(100 * share)} %`;
+export const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
-const times = (scale: number): string =>
+export const times = (scale: number): string =>
   `${scale.toLocaleString("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 })} ×`;
 
 /** strokes: whether their size can be chosen. */

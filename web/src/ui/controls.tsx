@@ -79,6 +79,72 @@ export function Button({ children, press, icon, kind = "plain", disabled, presse
   );
 }
 
+interface LinkButtonProps {
+  readonly children: ComponentChildren;
+  readonly href: string;
+  readonly download: string;
+  readonly icon?: IconName;
+  readonly kind?: "primary" | "plain";
+}
+
+/** A link that saves a file. */
+export function LinkButton({ children, href, download, icon, kind = "plain" }: LinkButtonProps): JSX.Element {
+  return (
+    <a class={`button ${kind}`} href={href} download={download}>
+      {icon && <Icon name={icon} />}
+      <span>{children}</span>
+    </a>
+  );
+}
+
+interface SelectProps {
+  readonly label: string;
+  readonly value: string;
+  readonly names: readonly string[];
+  readonly change: (value: string) => void;
+}
+
+/** One of several names. */
+export function Select({ label, value, names, change }: SelectProps): JSX.Element {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => change(event.currentTarget.value)}>
+        {names.map((name) => (
+          <option key={name} value={name} selected={name === value}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+interface FieldProps {
+  readonly label: string;
+  readonly value: string;
+  readonly longest: number;
+  readonly change: (value: string) => void;
+}
+
+/** A line of text. */
+export function Field({ label, value, longest, change }: FieldProps): JSX.Element {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="text"
+        value={value}
+        maxLength={longest}
+        onInput={(event) => change(event.currentTarget.value)}
+      />
+    </div>
+  );
+}
+
 interface FileButtonProps {
   readonly children: string;
   readonly accept: string;

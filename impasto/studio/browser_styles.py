@@ -1,0 +1,51 @@
+"""The server's styles as files for the browser, made when they are first asked for."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from .assets import write_style
+from .gallery import Gallery
+
+
+class BrowserStyles:
+    """What `assets` writes of each style in a gallery.
+
+    folder: where to; of this server alone.
+    """
+
+    def __init__(self, gallery: Gallery, folder: Path) -> None:
+        self._gallery, self._folder = gallery, folder
+        self._lock, self._closed = threading.Lock(), threading.Event()
+        self._made: dict[str, tuple[float, dict[str, Any]]] = {}  # name → (when the model was written, its entry)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The entry of each style; what is missing is made, half a second each."""
+        with self._lock:
+            entries = []
+            for name, model in self._gallery.files().items():
+                if self._closed.is_set():
+                    return []
+                self._folder.mkdir(exist_ok=True)
+                written = model.stat().st_mtime
+                if name not in self._made or self._made[name][0] != written:
+                    self._made[name] = written, write_style(name, model, self._folder)
+                entries.append(self._made[name][1])
+            return entries
+
+    def prepare(self) -> None:
+        """Begin to make them, so that the first page need not wait."""
+        threading.Thread(target=self.listed, name="browser-styles", daemon=True).start()
+
+    def close(self) -> None:
+        """Make no more; once this returns, nothing is being written."""
+        self._closed.set()
+        with self._lock:
+            pass
+
+    def path(self, file: str) -> Path | None:
+        """A file that is listed, or None: whatever else is asked for becomes no path."""
+        known = {one["file"] for entry in self.listed() for one in entry["files"].values()}
+        return self._folder / file if file in known else None

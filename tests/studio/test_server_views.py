@@ -1,0 +1,129 @@
+"""Painting and training by the studio's server, from the views in the browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from painted import pixels, set_slider, wait_until_painted
+from tiny import save_photos
+
+from impasto.style_model import read_about
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page
+
+pytest_plugins = ["browsing"]
+pytestmark = pytest.mark.xdist_group("browser")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PAINTING = EXAMPLES / "after-van-gogh.jpg"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of `impasto studio`, with photographs to train on."""
+    folder = tmp_path_factory.mktemp("studio")
+    save_photos(folder / "photos")
+    command = [sys.executable, "-m", "impasto", "studio", "--no-open", "--port", "0", "--content", "photos"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().removeprefix("Impasto Studio: ").partition(" ")[0]
+        server.terminate()
+
+
+@pytest.fixture
+def page(context: BrowserContext, address: str) -> Iterator[Page]:
+    """The studio, opened; its own sample photograph is painted."""
+    errors: list[str] = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    wait_until_painted(page)
+    yield page
+    page.goto("about:blank")
+    assert errors == []
+
+
+def choose(page: Page, place: str, file: Path) -> None:
+    page.get_by_role("group", name=place).locator("input[type=file]").set_input_files(file)
+
+
+def begin_painting(page: Page) -> None:
+    """The photograph is the one that the first view shows."""
+    page.get_by_role("link", name="Paint").click()
+    choose(page, "Paintings", PAINTING)
+    page.get_by_label("Preset").select_option("fast")
+    set_slider(page, "Size", 256)
+    page.get_by_role("button", name="Paint", exact=True).click()
+
+
+def test_a_picture_is_painted_though_the_page_is_reloaded(page: Page, tmp_path: Path) -> None:
+    begin_painting(page)
+    page.get_by_text(re.compile(r"iteration \d+ of \d+")).wait_for()
+    assert page.get_by_text("Pictures are sent to this studio’s server").count() == 1
+    page.reload()
+    page.wait_for_selector(".facts[data-state=done]")
+    assert page.get_by_role("img", name=re.compile("The loss went from")).count() == 1
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="Download").click()
+    assert saving.value.suggested_filename == "astronaut.png"
+    saving.value.save_as(tmp_path / "painted.png")
+    painted = pixels(tmp_path / "painted.png")
+    assert painted.shape == (256, 256, 3)
+    assert painted.std() > 20
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_text("Any photograph, after any painting").wait_for()
+
+
+def test_a_job_is_stopped_and_kept_and_another_cancelled(page: Page) -> None:
+    begin_painting(page)
+    page.get_by_role("button", name="Stop and keep").click()
+    page.wait_for_selector(".facts[data-state=done]")
+    assert "stopped after" in page.locator(".facts").inner_text()
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    page.wait_for_selector(".facts[data-state=cancelled]")
+    assert page.get_by_role("group", name="Jobs").get_by_role("button").count() == 2
+
+
+def test_what_the_server_refuses_is_said(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("link", name="Paint").click()
+    (tmp_path / "no.png").write_bytes(b"no painting")
+    choose(page, "Paintings", tmp_path / "no.png")
+    page.get_by_role("button", name="Paint", exact=True).click()
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "The painting is not an image that can be read." in alert.inner_text()
+
+
+def test_a_style_is_trained_and_hangs_among_the_others(page: Page, address: str, tmp_path: Path) -> None:
+    page.get_by_role("link", name="Train").click()
+    choose(page, "Painting", Path(shutil.copy(PAINTING, tmp_path / "night_cafe-1888.jpg")))
+    assert page.get_by_label("Title").input_value() == "Night cafe 1888"
+    page.get_by_label("Artist").fill("N. N.")
+    page.route("**/api/jobs/train", lambda route: route.continue_(  # five minutes are the least that the page offers
+        post_data=(route.request.post_data_buffer or b"").replace(b"\r\n\r\n20\r\n", b"\r\n\r\n0.1\r\n")
+    ))  # fmt: skip
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_selector(".facts[data-state=done]")
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="Download").click()
+    saving.value.save_as(tmp_path / saving.value.suggested_filename)
+    about = read_about(tmp_path / "night-cafe-1888.onnx")
+    assert (about.title, about.artist) == ("Night cafe 1888", "N. N.")
+    page.get_by_role("button", name="Paint with it").click()
+    page.get_by_text("after Night cafe 1888, N. N.").wait_for()
+    wait_until_painted(page)
+    assert page.request.get(f"{address}api/styles").json()[-1]["name"] == "night-cafe-1888"
+
+
+def test_the_api_is_documented(page: Page, address: str) -> None:
+    page.goto(f"{address}docs")
+    page.get_by_text("/api/jobs/paint", exact=True).first.wait_for()

@@ -1,0 +1,112 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+
+import { Button, LinkButton, Progress } from "../ui/controls";
+import { isFinished, type Job, type Kind, previewUrl, resultUrl } from "./api";
+import { LossCurve } from "./LossCurve";
+import { discard, follow, jobsOf, keep, look, lookedAt } from "./session";
+import { duration } from "./words";
+
+interface JobStageProps {
+  readonly kind: Kind;
+  /** What is there before there is a job. */
+  readonly invitation: JSX.Element;
+  /** Further things to do with a result. */
+  readonly finished?: (job: Job) => ComponentChildren;
+}
+
+/** A job on the wall: how it looks, how far it is, what can be done with it; and the others, to choose from. */
+export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Element {
+  const job = lookedAt(kind);
+  useEffect(() => job && follow(job.id), [job?.id]);
+  return (
+    <figure class="stage">
+      <div class="wall">{job ? <Picture job={job} /> : invitation}</div>
+      {job && (
+        <figcaption>
+          <p class="label">
+            <cite>{job.title}</cite>
+          </p>
+          <p class="facts" data-state={job.state}>
+            {facts(job)}
+          </p>
+        </figcaption>
+      )}
+      {job && (
+        <div class="job">
+          {job.state === "running" && <Progress label={STAGES[kind]} share={job.progress} />}
+          <LossCurve history={job.history} />
+          <div class="row">
+            {job.state === "running" && job.iteration > 0 && <Button press={() => void keep(job)}>Stop and keep</Button>}
+            {!isFinished(job) && (
+              <Button icon="close" press={() => void discard(job)}>
+                Cancel
+              </Button>
+            )}
+            {job.state === "done" && (
+              <LinkButton kind="primary" icon="download" href={resultUrl(job)} download={job.result ?? ""}>
+                Download
+              </LinkButton>
+            )}
+            {job.state === "done" && finished?.(job)}
+            {isFinished(job) && (
+              <Button kind="quiet" press={() => void discard(job)}>
+                Remove
+              </Button>
+            )}
+            <span class="gap" />
+            <Others kind={kind} shown={job} />
+          </div>
+        </div>
+      )}
+    </figure>
+  );
+}
+
+const STAGES: Readonly<Record<Kind, string>> = { paint: "Painting", train: "Learning the painting" };
+
+function Picture({ job }: { job: Job }): JSX.Element {
+  const source = job.kind === "paint" && job.state === "done" ? resultUrl(job) : previewUrl(job);
+  return (
+    <div class={`easel ${job.state === "running" ? "working" : ""}`}>
+      {source ? <img src={source} alt={`${job.title}, as it looks now`} /> : <p>{waiting(job)}</p>}
+    </div>
+  );
+}
+
+function waiting({ state, position, error }: Job): string {
+  if (state === "queued") return position ? `In line: ${position} before it` : "Next in line";
+  if (state === "running") return "Getting ready…";
+  return error ?? "There is no picture.";
+}
+
+function facts({ state, position, iteration, iterations, remaining, seconds, stopped, error }: Job): string {
+  if (state === "queued") return position ? `${position} before it` : "next in line";
+  if (state === "failed") return error ?? "it failed";
+  if (state === "cancelled") return "cancelled";
+  if (state === "done") return `${stopped ? "stopped" : "done"} after ${duration(seconds)}`;
+  if (!iteration) return "getting ready";
+  const left = remaining === null ? "" : `, ${duration(remaining)} left`;
+  return `iteration ${iteration} of ${iterations}${left}`;
+}
+
+function Others({ kind, shown }: { kind: Kind; shown: Job }): JSX.Element | null {
+  const all = jobsOf(kind);
+  if (all.length < 2) return null;
+  return (
+    <div class="samples" role="group" aria-label="Jobs">
+      {all.map((job) => (
+        <button
+          key={job.id}
+          type="button"
+          title={job.title}
+          aria-label={`${job.title}, ${job.state}`}
+          aria-current={job.id === shown.id}
+          onClick={() => look(job)}
+        >
+          {job.previews ? <img src={previewUrl(job)} alt="" width="44" height="44" /> : <span>{job.title[0]}</span>}
+        </button>
+      ))}
+    </div>
+  );
+}

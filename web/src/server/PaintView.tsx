@@ -1,0 +1,147 @@
+import { signal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+
+import type { Colors } from "../painting/painter";
+import { photo as easel } from "../photo/session";
+import { Button, Choice, Select, Slider } from "../ui/controls";
+import { percent, STROKES, times } from "../ui/PaintControls";
+import { JobStage } from "./JobStage";
+import { forget, type Given, given, Place } from "./Place";
+import { begin, sending, server } from "./session";
+
+const MOST_PAINTINGS = 4;
+const SIZES = { low: 256, high: 2048, step: 64 }; // px
+
+const photo = signal<Given | undefined>(undefined);
+const paintings = signal<readonly Given[]>([]);
+const preset = signal("default");
+const size = signal(512);
+const strength = signal(1);
+const styleScale = signal(1);
+const colors = signal<Colors>("painting");
+
+/** A picture that was dropped or pasted goes where one is missing. */
+export function takeForPainting(file: File): void {
+  if (!photo.value) photo.value = given(file);
+  else if (paintings.value.length < MOST_PAINTINGS) paintings.value = [...paintings.value, given(file)];
+}
+
+/** The iterative method, on the server. */
+export function PaintView(): JSX.Element {
+  useEffect(() => void takeFromEasel(), []);
+  return (
+    <main class="view">
+      <JobStage kind="paint" invitation={<Invitation />} />
+      <aside class="panel" aria-label="What is painted, and how">
+        {server.value?.paint ? <Controls /> : <NotHere />}
+      </aside>
+    </main>
+  );
+}
+
+/** The photograph that the photo view has, to begin with. */
+async function takeFromEasel(): Promise<void> {
+  const subject = easel.value;
+  if (photo.value || !subject) return;
+  const blob = await (await fetch(subject.url)).blob();
+  photo.value ??= given(new File([blob], subject.name, { type: blob.type }));
+}
+
+function Invitation(): JSX.Element {
+  return (
+    <div class="invitation">
+      <h2>Any photograph, after any painting</h2>
+      <p>The pixels themselves are painted over, again and again, until they are the painting’s. It takes a minute or two.</p>
+    </div>
+  );
+}
+
+function NotHere(): JSX.Element {
+  return (
+    <p>
+      This server has no torch to paint with. Install it with <code>pip install 'impasto[torch]'</code>, and start the
+      studio again.
+    </p>
+  );
+}
+
+function Controls(): JSX.Element {
+  const ready = photo.value && paintings.value.length > 0;
+  return (
+    <>
+      <Place
+        legend="Photograph"
+        pictures={photo.value ? [photo.value] : []}
+        ask="Choose a photograph"
+        take={(file) => (photo.value = given(file))}
+        drop={(picture) => {
+          forget(picture);
+          photo.value = undefined;
+        }}
+      />
+      <Place
+        legend="Paintings"
+        pictures={paintings.value}
+        ask={paintings.value.length ? "Another one" : "Choose a painting"}
+        room={MOST_PAINTINGS}
+        take={(file) => (paintings.value = [...paintings.value, given(file)])}
+        drop={(picture) => {
+          forget(picture);
+          paintings.value = paintings.value.filter((one) => one !== picture);
+        }}
+      />
+      <Select
+        label="Preset"
+        value={preset.value}
+        names={server.value?.presets ?? []}
+        change={(name) => (preset.value = name)}
+      />
+      <Slider
+        label="Size"
+        value={size.value}
+        {...SIZES}
+        text={`${size.value} px`}
+        change={(value) => (size.value = value)}
+      />
+      <Slider
+        label="Strength"
+        value={strength.value}
+        low={0}
+        high={1}
+        step={0.01}
+        text={percent(strength.value)}
+        change={(value) => (strength.value = value)}
+      />
+      <Slider
+        label="Stroke size"
+        value={Math.log2(styleScale.value)}
+        {...STROKES}
+        text={times(styleScale.value)}
+        change={(power) => (styleScale.value = 2 ** power)}
+      />
+      <Choice
+        legend="Colours"
+        value={colors.value}
+        names={{ painting: "Painting", luminance: "Photograph", match: "Matched" }}
+        change={(value) => (colors.value = value)}
+      />
+      <div class="download">
+        <Button kind="primary" icon="brush" press={() => void beginPainting()} disabled={!ready || sending.value}>
+          {sending.value ? "Sending…" : "Paint"}
+        </Button>
+      </div>
+    </>
+  );
+}
+
+const beginPainting = (): Promise<void> =>
+  begin("paint", {
+    photo: photo.value!.file,
+    paintings: paintings.value.map(({ file }) => file),
+    preset: preset.value,
+    size: size.value,
+    strength: strength.value,
+    style_scale: styleScale.value,
+    preserve_color: colors.value === "painting" ? undefined : colors.value,
+  });

@@ -1,0 +1,50 @@
+import type { JSX } from "preact";
+
+import { FileButton } from "../ui/controls";
+import { Icon } from "../ui/icons";
+
+export const IMAGES = "image/*,.heic,.heif,.avif,.tif,.tiff";
+
+/** A picture that will be sent to the server. */
+export interface Given {
+  readonly file: File;
+  readonly url: string;
+}
+
+export const given = (file: File): Given => ({ file, url: URL.createObjectURL(file) });
+
+export const forget = ({ url }: Given): void => URL.revokeObjectURL(url);
+
+interface PlaceProps {
+  readonly legend: string;
+  readonly pictures: readonly Given[];
+  readonly ask: string;
+  readonly take: (file: File) => void;
+  readonly drop: (picture: Given) => void;
+  /** How many there may be. */
+  readonly room?: number;
+}
+
+/** Where a picture, or several, are put before a job begins. */
+export function Place({ legend, pictures, ask, take, drop, room = 1 }: PlaceProps): JSX.Element {
+  return (
+    <fieldset class="place">
+      <legend>{legend}</legend>
+      <div>
+        {pictures.map((picture) => (
+          <span key={picture.url} class="given">
+            <img src={picture.url} alt={picture.file.name} />
+            <button type="button" aria-label={`Remove ${picture.file.name}`} onClick={() => drop(picture)}>
+              <Icon name="close" />
+            </button>
+          </span>
+        ))}
+        {pictures.length < room && (
+          <FileButton accept={IMAGES} icon="picture" take={take}>
+            {ask}
+          </FileButton>
+        )}
+      </div>
+    </fieldset>
+  );
+}

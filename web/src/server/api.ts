@@ -1,0 +1,108 @@
+/** The studio server's HTTP API: impasto/studio/api.py and models.py, as far as the front end asks. */
+
+export interface Capabilities {
+  readonly paint: boolean;
+  readonly train: boolean;
+  readonly presets: readonly string[];
+  readonly content: readonly string[];
+}
+
+export interface LossPoint {
+  readonly iteration: number;
+  readonly content: number;
+  readonly style: number;
+  readonly total: number;
+  readonly validation: number | null;
+}
+
+export type Kind = "paint" | "train";
+
+export interface Job {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly title: string;
+  readonly state: "queued" | "running" | "done" | "failed" | "cancelled";
+  readonly position: number;
+  readonly progress: number;
+  readonly iteration: number;
+  readonly iterations: number;
+  readonly seconds: number;
+  readonly remaining: number | null;
+  readonly error: string | null;
+  readonly stopped: string | null;
+  readonly previews: number;
+  readonly result: string | null;
+  readonly history: readonly LossPoint[];
+}
+
+export type Fields = Readonly<Record<string, string | number | File | readonly File[] | undefined>>;
+
+export const isFinished = ({ state }: Job): boolean => state !== "queued" && state !== "running";
+
+/** What the server can do; undefined where there is none, as on a static host. */
+export async function fetchCapabilities(): Promise<Capabilities | undefined> {
+  try {
+    return await ask("capabilities");
+  } catch {
+    return undefined;
+  }
+}
+
+/** All jobs, without their loss curves, the newest first. */
+export const fetchJobs = (): Promise<Job[]> => ask("jobs");
+
+export const beginJob = (kind: Kind, fields: Fields): Promise<Job> =>
+  ask(`jobs/${kind}`, { method: "POST", body: formOf(fields) });
+
+/** End it, and keep what there is. */
+export const stopJob = ({ id }: Job): Promise<Job> => ask(`jobs/${id}/stop`, { method: "POST" });
+
+/** Cancel it; or, once it is finished, forget it. */
+export const deleteJob = ({ id }: Job): Promise<void> => ask(`jobs/${id}`, { method: "DELETE" });
+
+/** Tells how far a job is whenever it changes, until it is finished. Returns how to stop. */
+export function watchJob(id: string, tell: (job: Job) => void): () => void {
+  const source = new EventSource(url(`jobs/${id}/events`));
+  source.onmessage = ({ data }: MessageEvent<string>) => {
+    const job = JSON.parse(data) as Job;
+    if (isFinished(job)) source.close(); // or it would ask again
+    tell(job);
+  };
+  return () => source.close();
+}
+
+/** Changes with each preview, so that each is fetched. */
+export const previewUrl = ({ id, previews }: Job): string | undefined =>
+  previews ? url(`jobs/${id}/preview?${previews}`) : undefined;
+
+export const resultUrl = ({ id }: Job): string => url(`jobs/${id}/result`);
+
+const url = (path: string): string => new URL(`api/${path}`, document.baseURI).href;
+
+async function ask<T>(path: string, request?: RequestInit): Promise<T> {
+  const response = await fetch(url(path), request).catch(() => {
+    throw new Error("The server does not answer: is it still running?");
+  });
+  if (!response.ok) throw new Error(await reasonOf(response));
+  return response.status === 204 ? (undefined as T) : response.json();
+}
+
+/** What the server says of a refusal; of fields that are wrong, it lists several. */
+async function reasonOf(response: Response): Promise<string> {
+  const { detail } = (await response.json().catch(() => ({}))) as { detail?: string | { msg: string; loc: string[] }[] };
+  if (typeof detail === "string") return sentence(detail);
+  const first = detail?.[0];
+  return sentence(first ? `${first.loc.at(-1)}: ${first.msg}` : `the server answered ${response.status}`);
+}
+
+const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+function formOf(fields: Fields): FormData {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined || value === "") continue;
+    const all = Array.isArray(value) ? (value as readonly File[]) : [value as string | number | File];
+    for (const one of all) form.append(name, one instanceof File ? one : String(one));
+  }
+  return form;
+}
