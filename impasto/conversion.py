@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import ImpastoError, check_integer, reason, unknown
+from .errors import ImpastoError, check_integer, one_line, reason, unknown
 from .export import load_network
 from .files import PathLike
+from .networks.layers import SubpixelConv
 from .runtimes import Array
 from .styles import find_style
 
@@ -97,7 +98,7 @@ def convert(
     try:
         with tempfile.TemporaryDirectory(prefix=".impasto-", dir=path.parent) as folder:
             written = Path(folder) / path.name
-            with _quiet():
+            with _quiet(), _failures_in_a_line(format):
                 kind.write(network, file, written, size)
                 difference = None if kind.load is None else _difference(kind.load(written), network, size)
             if difference is not None and any(d > most for d, most in zip(difference, TOLERANCE, strict=True)):
@@ -116,6 +117,9 @@ class _Fixed(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        for name, layer in list(network.named_modules()):
+            if isinstance(layer, SubpixelConv):
+                network.set_submodule(name, layer.as_conv2d())
         self.adjustable = bool(network.adjustable)
 
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
@@ -128,6 +132,18 @@ class _Fixed(nn.Module):
         noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
         image = 0.3 * noise + 0.7 * torch.linspace(0, 1, width)
         return (image, torch.tensor([0.8])) if self.adjustable else (image,)
+
+
+class _Bytes(nn.Module):
+    """A network whose output is in 0 … 255, as Core ML's images are."""
+
+    def __init__(self, network: _Fixed) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
+        painted: Tensor = self.network(image, strength)
+        return painted * 255
 
 
 # --- formats -----------------------------------------------------------------------------------------------
@@ -199,23 +215,20 @@ def _load_executorch(path: Path) -> Run:
 def _write_coreml(network: _Fixed, _: Path, path: Path, size: tuple[int, int]) -> None:
     import coremltools
 
-    class Bytes(nn.Module):
-        """Core ML's images hold 0 … 255."""
-
-        def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
-            painted: Tensor = network(image, strength)
-            return painted * 255
-
     examples = network.examples(size)
+    exported = torch.export.export(_Bytes(network).eval(), examples).module()  # sizes are constants in it
     inputs = [coremltools.ImageType(name="image", shape=tuple(examples[0].shape), scale=1 / 255)]
     if network.adjustable:
         inputs.append(coremltools.TensorType(name="strength", shape=(1,), default_value=np.ones(1, np.float32)))
+    passes = coremltools.PassPipeline.DEFAULT
+    passes.remove_passes({"common::fuse_elementwise_to_batchnorm"})  # fails where the strength scales a normalization
     model = coremltools.convert(
-        torch.jit.trace(Bytes().eval(), examples, check_trace=False),  # type: ignore[no-untyped-call]
+        torch.jit.trace(exported, examples, check_trace=False),  # type: ignore[no-untyped-call]
         inputs=inputs,
         outputs=[coremltools.ImageType(name="stylized")],
         convert_to="mlprogram",
         minimum_deployment_target=coremltools.target.iOS16,
+        pass_pipeline=passes,
     )
     model.save(str(path))
 
@@ -260,12 +273,33 @@ def _move(source: Path, target: Path) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Converters talk of their own internals."""
-    logging.disable(logging.WARNING)
+def _failures_in_a_line(format: str) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
+        yield
+    except (ImpastoError, ModuleNotFoundError, OSError):
+        raise
+    except Exception as error:  # whatever a converter raises
+        raise ImpastoError(f"the converter to {format} failed: {type(error).__name__}: {one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Converters, and the C++ below them, print pages about their own internals, on stdout as well."""
+    logging.disable(logging.CRITICAL)
+    kept = {number: os.dup(number) for number in (1, 2)}
+    try:
+        with (
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
+            for number in kept:
+                os.dup2(nowhere.fileno(), number)
             yield
     finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
         logging.disable(logging.NOTSET)

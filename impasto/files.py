@@ -10,6 +10,7 @@ from pathlib import Path
 from .errors import ImpastoError, reason
 
 PathLike = str | os.PathLike[str]
+PARTS = ".impasto-*.part"  # files that `write_atomically` has not finished
 
 
 def read_file(path: str | os.PathLike[str], what: str) -> bytes:

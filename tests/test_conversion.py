@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,30 @@ def test_a_file_that_paints_another_picture_is_not_written(
     monkeypatch.setitem(FORMATS, "openvino", broken)
     assert_raises_line(lambda: convert(style_model, "openvino"), "great-wave.xml is not written: it paints another")
     assert not list(work.iterdir())
+
+
+def test_a_converter_that_fails_is_named(style_model: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("operator 'roll'\nis not known")
+
+    monkeypatch.setitem(FORMATS, "litert", conversion.Format(".tflite", True, fail, None))
+    message = "the converter to litert failed: ValueError: operator 'roll' is not known"
+    assert_raises_line(lambda: convert(style_model, "litert"), message)
+    assert not list(work.iterdir())
+
+
+def test_nothing_is_printed(
+    style_model: Path, work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def talk(_: object, __: Path, path: Path, ___: tuple[int, int]) -> None:
+        print("a page about it")  # noqa: T201
+        os.write(2, b"and another")
+        path.write_bytes(b"a model")
+
+    monkeypatch.setitem(FORMATS, "litert", conversion.Format(".tflite", True, talk, None))
+    assert convert(style_model, "litert").bytes == 7
+    assert capfd.readouterr() == ("", "")
+    assert [file.name for file in work.iterdir()] == ["great-wave.tflite"]
 
 
 def test_what_is_there_is_replaced(style_model: Path, work: Path) -> None:

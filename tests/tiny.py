@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,12 +100,10 @@ def noise(seed: int, width: int = 100, height: int = 80) -> Image.Image:
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def start(
-    *arguments: object, cwd: Path, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[str]:
-    """`impasto …` as a process of its own, on one thread."""
-    command = [sys.executable, str(Path(__file__).resolve()), *map(str, arguments)]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+def start(*arguments: object, cwd: Path, launcher: Sequence[object] = ()) -> subprocess.Popen[str]:
+    """`impasto …` as a process of its own, on one thread. launcher: what Python is given to start it with."""
+    command = [sys.executable, *map(str, launcher), str(Path(__file__).resolve()), *map(str, arguments)]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=cwd, env=variables, stdout=pipe, stderr=pipe, text=True, encoding="utf-8")
 

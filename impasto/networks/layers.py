@@ -149,6 +149,18 @@ class SubpixelConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs · factor² or, to enlarge, inputs, H, W) → (B, outputs · factor², H, W), as for F.pixel_shuffle."""
+        kernels, bias = self._plain()
+        return F.conv2d(x, kernels, bias, padding=1)
+
+    def _plain(self) -> tuple[Tensor, Tensor]:
+        """Kernels and bias of the convolution between blocks."""
         kernels = torch.einsum("oiyx,aypr,bxqs->oabipqrs", self.weight, self.fold, self.fold)
-        bias = self.bias.repeat_interleave(self.fold.shape[0] ** 2)
-        return F.conv2d(x, kernels.flatten(3, 5).flatten(0, 2), bias, padding=1)
+        return kernels.flatten(3, 5).flatten(0, 2), self.bias.repeat_interleave(self.fold.shape[0] ** 2)
+
+    @torch.no_grad()
+    def as_conv2d(self) -> nn.Conv2d:
+        """The convolution between blocks, as it is now: for converters that know no tensors of so many dimensions."""
+        kernels, bias = self._plain()
+        convolution = nn.Conv2d(kernels.shape[1], kernels.shape[0], kernels.shape[2], padding=1)
+        convolution.load_state_dict({"weight": kernels, "bias": bias})
+        return convolution

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +113,17 @@ class Photographs:
                     self.skipped[name] = f"shard {name} is damaged: what follows its byte {end} cannot be read"
         except (tarfile.TarError, OSError, EOFError) as error:
             self.skipped[name] = f"shard {name} is damaged: {error}"
+
+    def state(self) -> dict[str, Any]:
+        """What has been found unusable so far, for a run that goes on later."""
+        with self._lock:
+            return {"skipped": dict(self.skipped), "unusable": sorted(self._unusable)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Skip what was found unusable before."""
+        with self._lock:
+            self.skipped |= state["skipped"]
+            self._unusable |= set(state["unusable"])
 
     @property
     def usable(self) -> int:

@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 
 from .. import images
 from ..errors import ImpastoError, reason
-from ..files import write_atomically
+from ..files import PARTS, write_atomically
 from ..images import Picture
 from .presets import TrainingPreset
 
-FORMAT = 1  # raised when a run of an older version can no longer be resumed
+FORMAT = 2  # raised when a run of an older version can no longer be resumed
 COLUMNS = ("iteration", "images", "seconds", "crop", "learning_rate", "content", "style", "tv", "total", "validation")
 
 
@@ -136,7 +136,12 @@ class RunFolder:
         return state
 
     def start_metrics(self, until: int) -> None:
-        """Begin the table, or drop the rows after the iteration that a resumed run goes on from."""
+        """Begin the table, or drop the rows after the iteration that a resumed run goes on from.
+
+        What a process that was killed had not written to the end goes, too.
+        """
+        for part in (*self.path.glob(PARTS), *self.path.glob(f"samples/{PARTS}")):
+            part.unlink(missing_ok=True)
         rows = [row for row in self.rows() if float(row["iteration"]) <= until]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)

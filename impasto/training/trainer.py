@@ -114,6 +114,7 @@ class Trainer:
             "best": self.best,
             "checked": self.checked,
             "validation": None if self.validation is None else vars(self.validation),
+            "photographs": self.crops.photographs.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -125,6 +126,7 @@ class Trainer:
             self.iteration, self.seconds, self.checked = state["iteration"], state["seconds"], state["checked"]
             self.best = state["best"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
+            self.crops.photographs.restore(state["photographs"])
         except (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise ImpastoError(f"the checkpoint does not fit this run: {reason(error)}") from None
 

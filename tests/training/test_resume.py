@@ -20,7 +20,7 @@ import impasto.training.api
 from impasto.errors import ImpastoError
 from impasto.loss_network import Weights
 from impasto.training import train
-from impasto.training.run import RunFolder
+from impasto.training.run import FORMAT, RunFolder
 from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("resume")
@@ -170,6 +170,18 @@ def test_a_finished_run_is_resumed_by_writing_the_model_again(place: Path, tmp_p
     assert_same(tmp_path / "run", place / "run")
 
 
+def test_what_was_skipped_is_remembered_and_what_was_half_written_is_gone(place: Path, tmp_path: Path) -> None:
+    photos, run = Path(shutil.copytree(place / "photos", tmp_path / "photos")), tmp_path / "run"
+    (photos / "broken.jpg").write_bytes(b"no photograph")
+    options: dict[str, Any] = {"preset": "tiny", "iterations": ITERATIONS, "run": run}
+    train(place / "painting.jpg", photos, tmp_path / "out.onnx", **options, callback=lambda step: step.iteration < 11)
+    for folder in (run, run / "samples"):
+        (folder / ".impasto-1-1.part").write_bytes(b"half")
+    result = train(resume=run)  # its last batch alone might not come upon the file again
+    assert list(result.skipped) == ["broken.jpg"]
+    assert not list(run.rglob("*.part"))
+
+
 def test_metrics_after_the_checkpoint_are_written_anew(place: Path, tmp_path: Path) -> None:
     """A crash between a checkpoint and the next leaves rows that the resumed run will write again, and half of one."""
     run = tmp_path / "run"
@@ -265,7 +277,7 @@ def test_no_checkpoint_yet(run: Path) -> None:
     refused(run, "has no checkpoint yet")
 
 
-@pytest.mark.parametrize("version", [0, 2, "x"])
+@pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1, "x"])
 def test_another_format_is_refused(run: Path, version: object) -> None:
     values = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps(values | {"format": version}))
