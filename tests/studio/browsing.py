@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from impasto.files import read_file
-from impasto.styles import style_files
+from impasto.studio.assets import write_assets
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
 DIST = Path(__file__).parents[2] / "web" / "dist"
-BUILD = "python -m impasto.studio.assets web/public/styles && npm --prefix web ci && npm --prefix web run build"
+BUILD = "npm --prefix web ci && npm --prefix web run build"
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
@@ -37,9 +34,14 @@ class _Handler(SimpleHTTPRequestHandler):
         ".webmanifest": "application/manifest+json",
     }  # fmt: skip
 
-    def __init__(self, *arguments: Any, isolated: bool, **options: Any) -> None:
-        self._isolated = isolated
+    def __init__(self, *arguments: Any, isolated: bool, styles: Path, **options: Any) -> None:
+        self._isolated, self._styles = isolated, styles
         super().__init__(*arguments, **options)
+
+    def translate_path(self, path: str) -> str:
+        """The styles of this moment, not those of the build."""
+        _, found, name = path.partition("?")[0].partition("/styles/")
+        return str(self._styles / Path(name).name) if found else super().translate_path(path)
 
     def end_headers(self) -> None:
         if self._isolated:
@@ -60,9 +62,9 @@ Serving = Callable[[bool], AbstractContextManager[str]]
 
 
 @contextmanager
-def _serving(isolated: bool) -> Iterator[str]:
+def _serving(styles: Path, isolated: bool) -> Iterator[str]:
     """The address of the built app. isolated: with the headers that allow threads."""
-    handler = partial(_Handler, directory=str(DIST), isolated=isolated)
+    handler = partial(_Handler, directory=str(DIST), isolated=isolated, styles=styles)
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -80,22 +82,26 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("there is no Chromium here")
-    index = DIST / "styles" / "styles.json"
-    if not index.exists():
+    if not (DIST / "index.html").exists():
         pytest.skip(f"the browser app is not built: {BUILD}")
-    built = {entry["name"]: entry["files"]["whole"]["sha256"] for entry in json.loads(index.read_text("utf-8"))}
-    if built != {name: sha256(read_file(file, "style model")).hexdigest() for name, file in style_files().items()}:
-        pytest.skip(f"the browser app was built with other styles: {BUILD}")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def styles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped styles as files for browsers."""
+    folder = tmp_path_factory.mktemp("styles")
+    write_assets(folder)
+    return folder
+
+
 @pytest.fixture
-def serving() -> Serving:
+def serving(styles_folder: Path) -> Serving:
     """Serves the built app: (isolated) → a context with its address."""
-    return _serving
+    return partial(_serving, styles_folder)
 
 
 @pytest.fixture
