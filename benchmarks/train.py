@@ -50,7 +50,10 @@ class Training:
 def reading(folder: Path, shards: Path, side: int, count: int) -> tuple[float, float]:
     """Crops a second from a folder and from shards made of it."""
     if not shards.exists():
-        pack(folder, shards)
+        part = shards.with_name(shards.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        pack(folder, part)
+        part.rename(shards)
     found = []
     for source in (folder, shards):
         crops = Crops(Photographs(source), SEED, 2.0, 1)
@@ -62,11 +65,16 @@ def reading(folder: Path, shards: Path, side: int, count: int) -> tuple[float, f
 
 
 def run(command: list[str], folder: Path, kept: Path) -> None:
-    """Train in a process of its own, keeping a copy of each checkpoint, and its peak memory in GB."""
+    """Train in a process of its own, keeping a copy of each checkpoint, and its peak memory in GB.
+
+    One that was interrupted is begun anew: what is measured is one undisturbed piece.
+    """
     for old in (folder, kept):
         shutil.rmtree(old, ignore_errors=True)
     kept.mkdir(parents=True)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = kept / "log.txt"
+    with log.open("wb") as told:
+        process = subprocess.Popen(command, stdout=told, stderr=told)
     latest, seen = folder / "latest.pt", 0.0
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -76,7 +84,7 @@ def run(command: list[str], folder: Path, kept: Path) -> None:
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode:
-                sys.exit(f"{' '.join(command)} failed with {process.returncode}")
+                sys.exit(f"{' '.join(command)} failed with {process.returncode}: see {log}")
             (kept / "peak").write_text(f"{usage.ru_maxrss * 1024 / 1e9:.2f}")
             return
         time.sleep(1)

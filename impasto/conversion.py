@@ -7,6 +7,7 @@ holds. What can be run here is compared with what torch paints before the file g
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import math
 import os
@@ -28,6 +29,7 @@ from .networks.layers import SubpixelConv
 from .runtimes import Array
 from .styles import find_style
 
+CONVERTERS = "openvino", "litert_torch", "ai_edge_litert", "executorch", "coremltools"
 LARGEST_SIDE = 4096  # px: of a format whose size is fixed
 # Largest and mean difference from torch, in 255ths of a pixel: half precision may be off by a step or two.
 TOLERANCE = 4.0, 0.25
@@ -171,7 +173,9 @@ def _load_openvino(path: Path) -> Run:
 def _write_litert(network: _Fixed, _: Path, path: Path, size: tuple[int, int]) -> None:
     import litert_torch
 
-    litert_torch.convert(network, network.examples(size)).export(str(path))
+    image, *strength = network.examples(size)
+    named = {"image": image} | ({"strength": strength[0]} if strength else {})
+    litert_torch.convert(network, sample_kwargs=named).export(str(path))
 
 
 def _load_litert(path: Path) -> Run:
@@ -266,7 +270,7 @@ def _move(source: Path, target: Path) -> int:
     for one in source.iterdir():
         total += sum(file.stat().st_size for file in (one.rglob("*") if one.is_dir() else [one]) if file.is_file())
         place = target / one.name
-        if place.is_dir():
+        if place.is_dir() and one.is_dir():
             shutil.rmtree(place)
         os.replace(one, place)
     return total
@@ -276,8 +280,12 @@ def _move(source: Path, target: Path) -> int:
 def _failures_in_a_line(format: str) -> Iterator[None]:
     try:
         yield
-    except (ImpastoError, ModuleNotFoundError, OSError):
+    except (ImpastoError, OSError):
         raise
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in CONVERTERS:  # which the command line knows how to install
+            raise
+        raise ImpastoError(f"the converter to {format} failed: {one_line(error)}") from error
     except Exception as error:  # whatever a converter raises
         raise ImpastoError(f"the converter to {format} failed: {type(error).__name__}: {one_line(error)}") from error
 
@@ -298,6 +306,8 @@ def _quiet() -> Iterator[None]:
             for number in kept:
                 os.dup2(nowhere.fileno(), number)
             yield
+            with contextlib.suppress(OSError, AttributeError, TypeError):
+                ctypes.CDLL(None).fflush(None)  # what C has not written yet
     finally:
         for number, copy in kept.items():
             os.dup2(copy, number)

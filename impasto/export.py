@@ -173,14 +173,15 @@ def _difference(model: onnx.ModelProto, network: ImageTransformationNetwork) -> 
         noise = random.random((1, 3, height, width), dtype=np.float32)
         slope = np.linspace(0, 1, width, dtype=np.float32)
         feeds = {INPUT: (0.3 * noise + 0.7 * slope).astype(np.float32)}
-        strength = np.array([1.0 - 0.4 * index], np.float32)
-        if network.adjustable:
-            feeds[STRENGTH] = strength
-        (found,) = session.run([OUTPUT], feeds)
-        with torch.no_grad():
-            wanted = network(torch.from_numpy(feeds[INPUT]), torch.from_numpy(strength)).numpy()
-        if found.shape != wanted.shape or not (np.isfinite(found).all() and np.isfinite(wanted).all()):
-            return float("inf"), float("inf")
-        difference = np.abs(found - wanted) * 255
-        worst, mean = max(worst, float(difference.max())), max(mean, float(difference.mean()))
+        for strength in (1.0, 0.8 - 0.3 * index) if network.adjustable else (1.0,):
+            share = np.array([strength], np.float32)
+            if network.adjustable:
+                feeds[STRENGTH] = share
+            (found,) = session.run([OUTPUT], feeds)
+            with torch.no_grad():
+                wanted = network(torch.from_numpy(feeds[INPUT]), torch.from_numpy(share)).numpy()
+            if found.shape != wanted.shape or not (np.isfinite(found).all() and np.isfinite(wanted).all()):
+                return float("inf"), float("inf")
+            difference = np.abs(found - wanted) * 255
+            worst, mean = max(worst, float(difference.max())), max(mean, float(difference.mean()))
     return worst, mean

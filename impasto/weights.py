@@ -111,7 +111,7 @@ def _downloaded(architecture: str, progress: bool) -> Weights:
 
 
 def _from_file(architecture: str, file: Path) -> Weights:
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise ImpastoError(f"no such weight file: {file}")
     state: Mapping[str, Tensor]
     try:

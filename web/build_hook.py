@@ -6,14 +6,18 @@ everything else works.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SECONDS = 600  # for each of the two steps
+SECONDS = 300  # for each of the two steps
+PATIENCE = ["--fetch-retries=1", "--fetch-timeout=20000"]  # without a network it is soon given up
 
 
 class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -29,11 +33,34 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
             self.app.display_warning("Node.js is not installed: the wheel gets no front end for `impasto studio`")
             return
         try:
-            for arguments in (["ci"], ["run", "build", "--", "--outDir", str(built), "--emptyOutDir"]):
-                subprocess.run([npm, *arguments], cwd=web, check=True, capture_output=True, text=True, timeout=SECONDS)
-        except (OSError, subprocess.SubprocessError) as error:
-            told = str(getattr(error, "stderr", "") or error).strip().splitlines()
-            self.app.display_warning(f"the wheel gets no front end for `impasto studio`: {told[-1] if told else error}")
+            with tempfile.TemporaryDirectory() as folder:  # what a developer has in web/ stays as it is
+                copy = Path(folder) / "web"
+                # No styles: the server makes their files of those that it has.
+                shutil.copytree(web, copy, ignore=shutil.ignore_patterns("node_modules", "dist", "styles"))
+                shutil.copytree(web.parent / "examples", copy.parent / "examples")
+                _run([npm, "ci", *PATIENCE], copy)
+                _run([npm, "run", "build", "--", "--outDir", str(built), "--emptyOutDir"], copy)
+        except (OSError, RuntimeError) as error:
+            self.app.display_warning(f"the wheel gets no front end for `impasto studio`: {error}")
             return
-        shutil.rmtree(built / "styles", ignore_errors=True)  # the server makes them of those it has
         build_data["force_include"][str(built)] = "impasto/studio/web"
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Run npm; it and what it started end together."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=os.name == "posix"
+    ) as process:
+        try:
+            told, _ = process.communicate(timeout=SECONDS)
+        except BaseException as error:
+            if os.name == "posix":
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise RuntimeError(f"npm took more than {SECONDS} seconds") from None
+            raise
+    if process.returncode:
+        lines = [line for line in told.splitlines() if line.strip() and "complete log of this run" not in line]
+        raise RuntimeError(" ".join(lines[-3:]) or f"npm ended with {process.returncode}")

@@ -103,7 +103,7 @@ def command(
     """
     path = images.check_output(output)
     for given in (content, *styles, *masks, *regions):
-        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):  # noqa: PTH110, PTH121
+        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):  # noqa: PTH121
             raise ImpastoError(f"output {path} would overwrite an input")
     interval = get_preset(options["preset"]).save_every if save_every is None else save_every
     shares = blend or [1.0] * len(styles)

@@ -42,7 +42,11 @@ def command(
     import uvicorn
 
     from ..studio.app import HOW_TO_BUILD, create_app, front_end
+    from ..studio.context import torch_device
 
+    if token is not None and not token.strip():
+        raise ImpastoError("the token is empty: leave --token out for a random one")
+    torch_device(device)  # a wrong one is told before anything listens
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(16)
     settings = StudioSettings(host, port, token, _folders(content), Path(folder), device, hosts)
@@ -54,7 +58,7 @@ def command(
         address = _address(host, listener.getsockname()[1], token)
         click.echo(f"Impasto Studio: {address}  (Ctrl-C ends it)")
         if front_end() is None:
-            click.echo(f"the front end is not built; with Node.js, in the source code: {HOW_TO_BUILD}", err=True)
+            click.echo(f"the front end is missing: install Node.js, then in the source code: {HOW_TO_BUILD}", err=True)
         if open_browser and is_loopback(host):
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):  # raised again once the server has ended in order

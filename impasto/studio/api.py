@@ -19,11 +19,11 @@ from ..presets import PRESETS
 from ..stylization import LARGEST_SIDE, check_options
 from . import work
 from .context import Context
-from .jobs import Job
+from .jobs import FINISHED, Job
 from .models import Capabilities, Health, JobStatus, Style, result_name
 from .settings import Limits
 
-TICK = 0.25  # seconds between looks at a job that is watched
+TICK = 0.5  # seconds between looks at a job that is watched
 FORMATS = {"png": ("PNG", "image/png"), "jpeg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 PreserveColor = Literal["luminance", "match"]
 
@@ -137,8 +137,11 @@ async def paint(
 ) -> JobStatus:
     """Paint a photograph in the style of paintings by the iterative method: minutes, any painting."""
     device = _device(context)
+    if len(paintings) >= context.settings.limits.files:
+        raise HTTPException(413, f"too many files: {context.settings.limits.files} at most")
     if preset not in PRESETS:
         raise HTTPException(400, f"unknown preset '{preset[:80]}': choose from {', '.join(PRESETS)}")
+    context.jobs.check_room(device)
     folder = context.jobs.new_folder()
     with _removed_if_refused(folder):
         limits = context.settings.limits
@@ -171,6 +174,7 @@ async def train(
         raise HTTPException(503, "this server cannot train: pip install 'impasto[train]'")
     if content not in context.settings.content:
         raise HTTPException(404, "no such folder of photographs: it must be allowed when the server is started")
+    context.jobs.check_room(device)
     folder = context.jobs.new_folder()
     with _removed_if_refused(folder):
         source = await _kept(painting, folder / "painting", "painting", context.settings.limits)
@@ -190,10 +194,13 @@ def job_status(job: Known, context: In) -> JobStatus:
 async def events(job: Known, context: In) -> AsyncIterator[JobStatus]:
     """A job's status whenever it changes, until it is finished: server-sent events."""
     told = -1
-    while told != job.version or not job.finished:
-        if told != job.version:
-            told = job.version
-            yield _status(job, context)
+    while True:
+        version = job.version
+        if version != told:
+            told, status = version, _status(job, context)
+            yield status
+            if status.state in FINISHED:
+                return
         await asyncio.sleep(TICK)
 
 
@@ -222,13 +229,21 @@ def stop(job: Known, context: In) -> JobStatus:
     return _status(job, context)
 
 
-@api.delete("/jobs/{id}", status_code=204, response_class=Response, responses={404: {"description": "no such job"}})
+@api.post("/jobs/{id}/cancel", responses={404: {"description": "no such job"}})
+def cancel(job: Known, context: In) -> JobStatus:
+    """End a job that waits or runs, and keep nothing; one that is finished stays as it is."""
+    context.jobs.cancel(job)
+    return _status(job, context)
+
+
+@api.delete("/jobs/{id}", status_code=204, response_class=Response, responses={
+    404: {"description": "no such job"}, 409: {"description": "it is not finished: cancel it first"},
+})  # fmt: skip
 def delete(job: Known, context: In) -> None:
-    """Cancel a job, or forget one that is finished, with its files."""
-    if job.finished:
-        context.jobs.remove(job)
-    else:
-        context.jobs.cancel(job)
+    """Forget a finished job, and its files."""
+    if not job.finished:
+        raise HTTPException(409, "the job is not finished: cancel it first")
+    context.jobs.remove(job)
 
 
 # --- parts -------------------------------------------------------------------------------------------------

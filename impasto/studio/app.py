@@ -21,10 +21,13 @@ from .guard import Guard
 from .jobs import QueueFullError
 from .settings import StudioSettings
 
-PACKAGED, BUILT = Path(__file__).parent / "web", Path(__file__).parents[2] / "web" / "dist"
-HOW_TO_BUILD = "npm --prefix web ci && npm --prefix web run build"
+PACKAGED, SOURCE = Path(__file__).parent / "web", Path(__file__).parents[2] / "web"
+BUILT = SOURCE / "dist"
+# In a checkout that is installed in place; else the package's build has to do it anew.
+IN_PLACE = "npm --prefix web ci && npm --prefix web run build"
+HOW_TO_BUILD = IN_PLACE if (SOURCE / "package.json").exists() else "pip install --force-reinstall --no-deps ."
 NOT_BUILT = f"""<!doctype html><meta charset="utf-8"><title>Impasto Studio</title>
-<p>The front end is not built. With Node.js 20.19 or newer, in the folder of the source code:
+<p>The front end is not built. Install Node.js 20.19 or newer, then run in the folder of the source code:
 <pre>{HOW_TO_BUILD}</pre>
 <p>The API is there without it: <a href="openapi.json">openapi.json</a> describes it."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 from typing import Any
 
+from ..errors import ImpastoError, one_line
 from .assets import write_style
 from .gallery import Gallery
+
+LOG = logging.getLogger(__name__)
 
 
 class BrowserStyles:
@@ -19,21 +23,32 @@ class BrowserStyles:
     def __init__(self, gallery: Gallery, folder: Path) -> None:
         self._gallery, self._folder = gallery, folder
         self._lock, self._closed = threading.Lock(), threading.Event()
-        self._made: dict[str, tuple[float, dict[str, Any]]] = {}  # name → (when the model was written, its entry)
+        # Name → (when the model was written, its entry; None for one that cannot be read).
+        self._made: dict[str, tuple[float, dict[str, Any] | None]] = {}
 
     def listed(self) -> list[dict[str, Any]]:
-        """The entry of each style; what is missing is made, half a second each."""
+        """The entry of each style; what is missing is made, half a second each. Damaged models are left out."""
         with self._lock:
             entries = []
             for name, model in self._gallery.files().items():
                 if self._closed.is_set():
                     return []
-                self._folder.mkdir(exist_ok=True)
-                written = model.stat().st_mtime
+                try:
+                    written = model.stat().st_mtime
+                except OSError:  # removed just now
+                    continue
                 if name not in self._made or self._made[name][0] != written:
-                    self._made[name] = written, write_style(name, model, self._folder)
+                    self._made[name] = written, self._make(name, model)
                 entries.append(self._made[name][1])
-            return entries
+            return [entry for entry in entries if entry is not None]
+
+    def _make(self, name: str, model: Path) -> dict[str, Any] | None:
+        try:
+            self._folder.mkdir(exist_ok=True)
+            return write_style(name, model, self._folder)
+        except (ImpastoError, OSError) as error:
+            LOG.warning("the style %s is left out: %s", name, one_line(error))
+            return None
 
     def prepare(self) -> None:
         """Begin to make them, so that the first page need not wait."""

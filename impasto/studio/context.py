@@ -24,7 +24,7 @@ class Context:
     def __init__(self, settings: StudioSettings) -> None:
         self.settings = settings
         self.gallery = Gallery(settings.folder)
-        self.device, self.trains = _torch_device(settings.device)
+        self.device, self.trains = torch_device(settings.device)
         self.jobs = Jobs([self.device] if self.device else [], settings.limits.jobs)
         self.browser_styles = BrowserStyles(self.gallery, self.jobs.root / "browser")
         self._turn, self._waiting = asyncio.Lock(), 0
@@ -58,7 +58,7 @@ class Context:
         return self._loaded[name]
 
 
-def _torch_device(wanted: str) -> tuple[str | None, bool]:
+def torch_device(wanted: str) -> tuple[str | None, bool]:
     """(the device that jobs work on, or None without torch; whether training's own packages are there)."""
     try:
         from ..compute import choose_device

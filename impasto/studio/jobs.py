@@ -20,7 +20,7 @@ from pathlib import Path
 from ..errors import ImpastoError, one_line
 
 LOG = logging.getLogger(__name__)
-HISTORY = 300  # points of a loss curve that are kept: every second one is dropped where there are more
+HISTORY = 120  # points of a loss curve that are kept: every second one is dropped where there are more
 FINISHED = "done", "failed", "cancelled"
 
 
@@ -79,6 +79,11 @@ class Job:
     _cancel: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def cancelling(self) -> bool:
+        """Whether it will end without a result as soon as it can."""
+        return self._cancel.is_set() and not self.finished
+
+    @property
     def finished(self) -> bool:
         """Whether nothing of it will change any more."""
         return self.state in FINISHED
@@ -114,6 +119,7 @@ class Job:
     def cancel(self) -> None:
         """End it without a result."""
         self._cancel.set()
+        self.version += 1
 
 
 class Jobs:
@@ -146,6 +152,12 @@ class Jobs:
         """An empty folder for one job's files."""
         return Path(tempfile.mkdtemp(dir=self.root))
 
+    def check_room(self, device: str) -> None:
+        """Raise `QueueFullError` if the line is too long for another job."""
+        line = self._lines[device]
+        if len(line) >= self._waiting:
+            raise QueueFullError(f"{len(line)} jobs are waiting already: try again later")
+
     def submit(self, job: Job, device: str) -> Job:
         """Put a job in line.
 
@@ -153,9 +165,8 @@ class Jobs:
             QueueFullError: the line is too long.
         """
         with self._lock:
+            self.check_room(device)
             line = self._lines[device]
-            if len(line) >= self._waiting:
-                raise QueueFullError(f"{len(line)} jobs are waiting already: try again later")
             self._jobs[job.id] = job
             line.append(job)
             self._forget()
@@ -178,6 +189,8 @@ class Jobs:
 
     def cancel(self, job: Job) -> None:
         """End a job that waits or runs, without a result."""
+        if job.finished:
+            return
         job.cancel()
         with self._lock:
             for line in self._lines.values():
@@ -233,11 +246,9 @@ class Jobs:
             self._end(job, state)
 
     def _end(self, job: Job, state: str) -> None:
-        job.state, job.remaining = state, None
-        if state == "done":
-            job.progress = 1.0
-        else:
+        if state != "done":
             shutil.rmtree(job.folder, ignore_errors=True)
+        job.state, job.remaining, job.progress = state, None, 1.0 if state == "done" else job.progress
         job.version += 1
 
     def _forget(self) -> None:

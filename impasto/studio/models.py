@@ -62,6 +62,7 @@ class JobStatus(BaseModel):
     remaining: float | None
     error: str | None
     stopped: str | None
+    cancelling: bool = Field(description="it ends as soon as it can")
     previews: int = Field(description="how many previews there were: the last is at …/preview")
     result: str | None = Field(description="name of the file at …/result")
     history: list[Point] = Field(description="the loss curve; empty in a list of jobs")
@@ -75,4 +76,6 @@ class JobStatus(BaseModel):
 
 def result_name(job: Job) -> str | None:
     """What the file that came of a job is called."""
-    return None if job.result is None else f"{slug(job.title)}{job.result.suffix}"
+    if job.result is None:
+        return None
+    return job.result.name if job.kind == "train" else f"{slug(job.title)}{job.result.suffix}"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import images
+from ..errors import ImpastoError, reason
 from ..images import Picture
-from .jobs import Job, Point
+from ..styles import style_files
+from .jobs import CancelledError, Job, Point
 
 PREVIEW_SECONDS, PREVIEW_SIDE, PREVIEW_QUALITY = 1.0, 768, 85
 
@@ -60,9 +63,12 @@ def train(
         from ..training import TrainingStep
         from ..training import train as train_style
 
-        styles.mkdir(parents=True, exist_ok=True)
+        try:
+            styles.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImpastoError(f"cannot make {styles}: {reason(error)}") from None
         run = _unused(runs / slug(job.title))
-        target = _unused(styles / f"{slug(job.title)}.onnx")
+        target = _unused(styles / f"{slug(job.title)}.onnx", style_files())  # whose names are theirs
         shown = 0
 
         def callback(step: TrainingStep) -> bool:
@@ -76,10 +82,14 @@ def train(
             job.seconds = step.seconds
             return job.report(step.progress, step.iteration, step.iterations, step.remaining, point)
 
-        result = train_style(
-            painting, content, target, run=run, name=target.stem, title=job.title, device=device, callback=callback,
-            **options,
-        )  # fmt: skip
+        try:
+            result = train_style(
+                painting, content, target, run=run, name=target.stem, title=job.title, device=device,
+                callback=callback, **options,
+            )  # fmt: skip
+        except CancelledError:
+            shutil.rmtree(run, ignore_errors=True)
+            raise
         job.stopped = result.stopped
         return target
 
@@ -92,10 +102,10 @@ def slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-") or "style"
 
 
-def _unused(path: Path) -> Path:
-    """The path, or with a number if there is something already."""
+def _unused(path: Path, taken: Collection[str] = ()) -> Path:
+    """The path, or with a number if there is something already. taken: stems that it may not have either."""
     number, free = 1, path
-    while free.exists():
+    while free.exists() or free.stem in taken:
         number += 1
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return free

@@ -15,7 +15,7 @@ import torch
 
 from .. import images
 from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
-from ..errors import ImpastoError, check_integer, check_number, reason
+from ..errors import ImpastoError, check_integer, check_number
 from ..export import export, load_network
 from ..files import PathLike
 from ..images import Picture
@@ -179,7 +179,7 @@ def train(
                 for line in _describe_skipped(photographs):
                     tell(line)
                 if stopped != "interrupted":
-                    about = _export(settings, trainer, target, tell)
+                    about = _export(settings, trainer, target)
                 try:
                     folder.finish(picture)
                 except ImpastoError as error:  # the model is what counts
@@ -228,27 +228,20 @@ def _first_weights(settings: Settings, warm: bool) -> ImageTransformationNetwork
         return create_network(settings.preset.network)
 
 
-def _export(settings: Settings, trainer: Trainer, target: Path, tell: Callable[[str], object]) -> About:
+def _export(settings: Settings, trainer: Trainer, target: Path) -> About:
     try:
-        return export(*_best(settings, trainer, tell), target)
+        return export(*_best(settings, trainer), target)
     except ImpastoError as error:
         again = f"impasto train --resume {trainer.folder.path} writes it again"
         raise ImpastoError(f"{error}; the training is saved: {again}") from None
 
 
-def _best(
-    settings: Settings, trainer: Trainer, tell: Callable[[str], object]
-) -> tuple[ImageTransformationNetwork, About]:
+def _best(settings: Settings, trainer: Trainer) -> tuple[ImageTransformationNetwork, About]:
     """The averaged weights that did best on the photographs held out, and what is to be said of them."""
-    folder, losses, iteration = trainer.folder, trainer.validation, trainer.iteration
-    network = trainer.average
-    if folder.best.exists():
-        try:
-            best = folder.load(folder.best)
-            network.load_state_dict(best["average"])
-            losses, iteration = Losses(**best["validation"]), best["iteration"]
-        except (ImpastoError, KeyError, RuntimeError, TypeError) as error:
-            tell(f"the best weights cannot be read, the last ones are taken: {reason(error)}")
+    losses, iteration, network = trainer.validation, trainer.iteration, trainer.average
+    if trainer.best_state is not None:
+        network.load_state_dict(trainer.best_state["average"])
+        losses, iteration = Losses(**trainer.best_state["validation"]), trainer.best_state["iteration"]
     about = About(
         **settings.about,  # type: ignore[arg-type]  # all of them strings
         network=settings.preset.network, preset=settings.preset_name, warm_start=Path(settings.warm_start).stem,

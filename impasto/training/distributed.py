@@ -1,7 +1,7 @@
 """Several processes train one network: torch's own DistributedDataParallel, as `torchrun` starts it.
 
 A process finds its place in the environment that torchrun sets. Each takes its part of every batch, and the gradients
-are averaged, so that a run is the same in one process or many.
+are averaged, so that a run is the same in one process or many; but for batch normalization, which sees one part.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import io
 import os
 import tarfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .. import images
-from ..errors import ImpastoError, check_integer, reason
+from ..errors import ImpastoError, check_integer, one_line, reason
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
@@ -65,6 +65,7 @@ class Photographs:
         self.sources = [Path(source) for source in given]
         self.skipped: dict[str, str] = {}
         self._unusable: set[int] = set()
+        self._named: set[int] = set()  # in `skipped`
         self._lock = threading.Lock()
         self.entries = [entry for source in self.sources for entry in self._list(source)]
         if not self.entries:
@@ -84,17 +85,17 @@ class Photographs:
         return digest.hexdigest()
 
     def _list(self, source: Path) -> Iterator[Entry]:
-        if source.is_dir():
-            found = sorted(path for path in source.rglob("*") if path.is_file())
+        if os.path.isdir(source):
+            found = sorted(path for path in _walk(source) if os.path.isfile(path))
             # What earlier runs painted into this folder is nothing to learn from.
             runs = {path.parent for path in found if path.name == "run.json" and (path.parent / "samples").is_dir()}
             files = [path for path in found if runs.isdisjoint(path.parents)]
-        elif source.is_file():
+        elif os.path.isfile(source):
             files = [source]
         else:
             raise ImpastoError(f"no such content folder: {source}")
         for file in files:
-            name = file.relative_to(source).as_posix() if source.is_dir() else file.name
+            name = file.relative_to(source).as_posix() if file != source else file.name
             if file.suffix.lower() == ".tar":
                 yield from self._list_shard(file, name)
             elif file.suffix.lower() in images.SUFFIXES:
@@ -124,11 +125,16 @@ class Photographs:
         with self._lock:
             self.skipped |= state["skipped"]
             self._unusable |= set(state["unusable"])
+            self._named |= self._unusable
 
     @property
     def usable(self) -> int:
         """How many have not been found unusable so far."""
         return len(self.entries) - len(self._unusable)
+
+    def are_unusable(self, indices: Iterable[int]) -> bool:
+        """Whether all of these have been found unusable for good."""
+        return all(int(index) in self._unusable for index in indices)
 
     def load(self, index: int, short_side: int) -> Picture | None:
         """A photograph with at least `short_side` px, or None where there is no usable one (see `skipped`)."""
@@ -136,17 +142,31 @@ class Photographs:
         if index in self._unusable:
             return None
         try:
-            picture = images.load(entry.read(), "photograph", max(short_side, SMALLEST))
+            data = entry.read()
+        except OSError as error:  # it may be there again the next time: a drive, a network
+            self._skip(index, reason(error), for_good=not os.path.lexists(entry.file))
+            return None
+        try:
+            picture = images.load(data, "photograph", max(short_side, SMALLEST))
             if min(picture.size) >= SMALLEST:
                 return picture
-            reason = f"smaller than {SMALLEST} px"
-        except (ImpastoError, OSError) as error:
-            reason = str(error).removeprefix("the photograph is ")
-        with self._lock:  # two threads may have come upon the same file
-            if index not in self._unusable:
-                self._unusable.add(index)
-                self.skipped[entry.name if entry.name not in self.skipped else f"{entry.file}: {entry.name}"] = reason
+            self._skip(index, f"smaller than {SMALLEST} px")
+        except ImpastoError as error:
+            self._skip(index, str(error).removeprefix("the photograph is "))
+        except Exception as error:  # no damage that a decoder did not foresee may end a training
+            self._skip(index, f"not an image that can be read ({type(error).__name__}: {one_line(error)})")
         return None
+
+    def _skip(self, index: int, reason: str, for_good: bool = True) -> None:
+        with self._lock:  # two threads may have come upon the same file
+            if for_good and index in self._unusable:
+                return
+            if for_good:
+                self._unusable.add(index)
+            name, file = self.entries[index].name, self.entries[index].file
+            if index not in self._named:
+                self._named.add(index)
+                self.skipped[name if name not in self.skipped else f"{file}: {name}"] = reason
 
 
 class Crops:
@@ -203,6 +223,8 @@ class Crops:
             picture = self.photographs.load(int(self._order(epoch)[place]), short_side)
             if picture is not None:
                 return picture
+        if not self.photographs.are_unusable(self._pool):
+            raise ImpastoError(f"the photographs cannot be read any more: {_examples(self.photographs.skipped)}")
         for index in self.held_out:  # the only usable photograph has to serve for both
             picture = self.photographs.load(index, short_side)
             if picture is not None:
@@ -224,6 +246,15 @@ def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> 
     x, y = left * (width - window), top * (height - window)
     box = (x, y, x + window, y + window)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box, reducing_gap=2.0))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files below a folder; links to folders are followed, but not in a circle."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
+        yield from (Path(place, name) for name in files)
 
 
 def _length(file: Path) -> int:
@@ -264,7 +295,7 @@ def pack(
     check_integer("quality", quality, 1, 100)
     photographs = Photographs(sources)
     target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if os.path.lexists(target) and (not os.path.isdir(target) or any(target.iterdir())):
         raise ImpastoError(f"{target} is not an empty folder")
     shard: tarfile.TarFile | None = None
     written, whole = 0, False

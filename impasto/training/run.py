@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -79,9 +80,10 @@ class RunFolder:
 
     def check_free(self) -> None:
         """Raise `ImpastoError` if the folder holds something, other than what a run left that saved no checkpoint."""
-        if self.path.is_dir() and {file.name for file in self.path.iterdir()} <= {"run.json", "samples", "metrics.csv"}:
+        left = {"run.json", "samples", "metrics.csv"}
+        if os.path.isdir(self.path) and {file.name for file in self.path.iterdir()} <= left:
             return
-        if self.path.exists():
+        if os.path.exists(self.path):
             raise ImpastoError(f"{self.path} is there already: {self._hint()}--run-folder names another folder")
 
     def _hint(self) -> str:
@@ -98,7 +100,8 @@ class RunFolder:
             write_atomically(self.path / "run.json", os.fsencode(text))  # paths need not be UTF-8
         except ImpastoError:
             for folder in (self.path / "samples", self.path):
-                folder.rmdir()
+                with contextlib.suppress(OSError):  # something else is in it
+                    folder.rmdir()
             raise
 
     def settings(self) -> Settings:

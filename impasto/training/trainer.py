@@ -30,6 +30,7 @@ from .run import RunFolder
 from .schedule import crop_side, learning_rate, work_left
 
 CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
+FEWEST_CHECKS = 4
 REPORT_SECONDS = 10.0  # between rows of metrics
 VALIDATION_SIDE = 256
 
@@ -92,8 +93,9 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.network.parameters(), preset.learning_rate, preset.betas)
         self.batch_size = processes.share(preset.batch_size)
         self.iteration, self.seconds, self.best = 0, 0.0, math.inf
+        self.best_state: dict[str, Any] | None = None  # with which that loss was reached
         self.validation: Losses | None = None
-        self.checked = 0  # checks done
+        self.checks, self.checked = CHECKS, 0  # checks in all, and done
         self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
 
     @property
@@ -112,6 +114,8 @@ class Trainer:
             "iteration": self.iteration,
             "seconds": self.seconds,
             "best": self.best,
+            "best_state": self.best_state,
+            "checks": self.checks,
             "checked": self.checked,
             "validation": None if self.validation is None else vars(self.validation),
             "photographs": self.crops.photographs.state(),
@@ -123,8 +127,9 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.iteration, self.seconds, self.checked = state["iteration"], state["seconds"], state["checked"]
-            self.best = state["best"]
+            self.iteration, self.seconds = state["iteration"], state["seconds"]
+            self.checks, self.checked = state["checks"], state["checked"]
+            self.best, self.best_state = state["best"], state["best_state"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
             self.crops.photographs.restore(state["photographs"])
         except (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -150,6 +155,11 @@ class Trainer:
         network = self.processes.wrap(self.network)
         if self.iteration == 0:
             self._check(note)
+            if self.minutes is not None and self.processes.first:
+                # In few minutes, checks take no more than a twentieth of them.
+                seconds = time.perf_counter() - saved
+                self.checks = max(FEWEST_CHECKS, min(CHECKS, int(3 * self.minutes / max(seconds, 1e-3))))
+            (self.checks,) = self.processes.agree(self.checks)
             saved = self._save(saved, note)
         with ThreadPoolExecutor(max(1, min(8, (os.cpu_count() or 1) // 2)), "photographs") as reader:
             upcoming = self._request(reader, self.iteration)
@@ -162,9 +172,9 @@ class Trainer:
                 losses = self._step(network, batch, progress)
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
-                check = int(self._progress() * CHECKS) > self.checked
+                check = int(self._progress() * self.checks) > self.checked
                 if check:
-                    self.checked = int(self._progress() * CHECKS)
+                    self.checked = int(self._progress() * self.checks)
                     self._check(note)
                 step = self._describe(batch.shape[-1], losses, recent.per_second)
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
@@ -181,11 +191,11 @@ class Trainer:
                 if ended:
                     reader.shutdown(wait=False, cancel_futures=True)
                     return ended
-        if self.checked < CHECKS:  # the clock ran out between two of them
-            self.checked = CHECKS
+        if self.checked < self.checks:  # the clock ran out between two of them
+            self.checked = self.checks
             self._check(note)
             if step is not None and self.validation is not None:
-                self._report(replace(step, validation=self.validation.total), True, note)
+                self._report(replace(step, validation=self.validation.total), True, note, again=True)
             self._save(saved, note)
         return None
 
@@ -208,7 +218,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.preset, progress)
         content = self.loss.content_features(photos)
-        losses = self.loss(self._paint(network, photos, strength), content, strength**3)
+        painted = self._paint(network, photos, strength)
+        try:
+            losses = self.loss(painted, content, strength**3)
+        except torch.linalg.LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
+            losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
         self.optimizer.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
         # Gradients are shared: what is not finite in one process is so in all, and they end together.
@@ -272,9 +286,12 @@ class Trainer:
         self.validation = _mean_losses(found)
         try:
             if self.validation.total < self.best:
-                state = {"average": self.average.state_dict(), "iteration": self.iteration}
-                self.folder.save(self.folder.best, state | {"validation": vars(self.validation)})
+                average = {name: value.clone() for name, value in self.average.state_dict().items()}
                 self.best = self.validation.total
+                self.best_state = {
+                    "average": average, "iteration": self.iteration, "validation": vars(self.validation),
+                }  # fmt: skip
+                self.folder.save(self.folder.best, self.best_state)
             if self.iteration == 0:
                 self.folder.save_strip(0, self.samples)
             else:
@@ -303,13 +320,18 @@ class Trainer:
             speed, self.seconds, max(0.0, remaining), self.images_seen,
         )  # fmt: skip
 
-    def _report(self, step: TrainingStep, checked: bool, note: Callable[[str], object]) -> None:
+    def _report(
+        self, step: TrainingStep, checked: bool, note: Callable[[str], object], again: bool = False
+    ) -> None:  # fmt: skip
+        """Write a row of metrics. again: instead of the one that there may be for this iteration."""
         if not self.processes.first:
             return
         rate = self.optimizer.param_groups[0]["lr"]
         validation = f"{step.validation:.6g}" if checked and step.validation is not None else ""
         losses = {name: f"{value:.6g}" for name, value in vars(step.losses).items()}
         try:
+            if again:
+                self.folder.start_metrics(step.iteration - 1)
             self.folder.report(
                 {"iteration": step.iteration, "images": step.images_seen, "seconds": f"{step.seconds:.1f}",
                  "crop": step.crop, "learning_rate": f"{rate:.6g}", **losses, "validation": validation}

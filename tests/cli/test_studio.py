@@ -43,6 +43,8 @@ def test_a_port_in_use(run: Run) -> None:
         (["--content", "nowhere"], "no such folder of photographs: nowhere$"),
         (["--content", "a=.", "--content", "a=/"], "two folders of photographs are called a: give one another name"),
         (["--port", "99999"], "--port"),
+        (["--token", ""], "the token is empty"),
+        (["--device", "cudda"], "unknown device 'cudda'"),
         (["--host", "no such host"], "cannot listen on no such host, port 8642: "),
     ],
 )

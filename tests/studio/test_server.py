@@ -22,6 +22,7 @@ import impasto
 from impasto.studio.app import create_app
 from impasto.studio.guard import COOKIE, Guard
 from impasto.studio.settings import Limits, StudioSettings, is_loopback
+from impasto.studio.work import _unused
 
 BASE = "http://127.0.0.1:8642"
 
@@ -340,12 +341,27 @@ def test_a_waiting_job_can_be_cancelled(client: TestClient, photo: Image.Image, 
     files = [("photo", ("a.jpg", jpeg_of(photo))), ("paintings", ("b.jpg", jpeg_of(painting)))]
     first, second = (client.post("/api/jobs/paint", files=files, data={"size": "256"}).json()["id"] for _ in range(2))
     assert client.get(f"/api/jobs/{second}/result").status_code == 404
-    assert client.delete(f"/api/jobs/{second}").status_code == 204
+    assert client.delete(f"/api/jobs/{second}").status_code == 409
+    assert client.post(f"/api/jobs/{second}/cancel").json()["state"] == "cancelled"
     assert wait(client, second, "cancelled")["result"] is None
     wait(client, first, "running", "done")
     client.post(f"/api/jobs/{first}/stop")
     stopped = wait(client, first, "done")
     assert stopped["result"] == "a.png"
+    assert client.post(f"/api/jobs/{first}/cancel").json()["state"] == "done"  # it stays as it is
+
+
+def test_more_files_than_it_takes(client: TestClient) -> None:
+    files = [("photo", ("a.png", png())), *[("paintings", ("b.png", png()))] * 8]
+    answer = client.post("/api/jobs/paint", files=files)
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "too many files: 8 at most"
+
+
+def test_a_trained_style_takes_no_shipped_one_s_name(tmp_path: Path) -> None:
+    assert _unused(tmp_path / "scream.onnx", impasto.styles.style_files()).name == "scream-2.onnx"
+    (tmp_path / "scream-2.onnx").touch()
+    assert _unused(tmp_path / "scream.onnx", impasto.styles.style_files()).name == "scream-3.onnx"
 
 
 # --- the front end -----------------------------------------------------------------------------------------
@@ -384,6 +400,8 @@ def test_the_front_end_is_served_with_the_styles_that_there_are(
         assert [entry["name"] for entry in listed] == [*names, "mine"]
         for file in listed[-1]["files"].values():
             assert len(client.get(f"/styles/{file['file']}").content) == file["bytes"]
+        (tmp_path / "kept" / "styles" / "damaged.onnx").write_bytes(b"no model")
+        assert client.get("/styles/styles.json").json() == listed
         assert client.get("/styles/other.onnx").status_code == 404
         assert client.get("/styles/..%2f..%2fmine.onnx").status_code == 404
 

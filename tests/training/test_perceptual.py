@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from impasto.errors import ImpastoError
+from impasto.images import Picture
 from impasto.loss_network import CAFFE, LossNetwork, Weights, conv_names
 from impasto.objective import Objective, StyleImage, Terms
 from impasto.tiling import windows
-from impasto.training.perceptual import PerceptualLoss
+from impasto.training import TRAINING_PRESETS
+from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 
 TERMS = Terms(
     content_layers={"relu2_2": 0.7, "relu1_1": 0.3}, style_layers={"relu1_2": 0.6, "relu2_2": 0.4},
@@ -37,6 +40,25 @@ def network() -> LossNetwork:
 def pictures(seed: int, count: int = 1, height: int = 24, width: int = 20) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(count, 3, height, width, generator=generator, dtype=torch.float64)
+
+
+def test_what_a_transparent_painting_hides_has_no_say(network: LossNetwork) -> None:
+    recipe = replace(TRAINING_PRESETS["default"], content_layers={"relu2_2": 1.0}, style_layers={"relu1_2": 1.0},
+                     painting_size=32)  # fmt: skip
+    whole = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
+    hidden = whole.copy()
+    hidden[:, 20:] = (1, 0, 1)
+    alpha = np.ones((32, 32), np.float32)
+    alpha[:, 16:] = 0  # more than a pixel's width between what counts and what differs
+    photo = pictures(1, height=32, width=32)
+    losses = [
+        perceptual_loss(network, recipe, Picture(pixels, mask))(photo, network(photo, ["relu2_2"])).style.item()
+        for pixels, mask in ((whole, alpha), (hidden, alpha), (whole, None), (hidden, None))
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    assert abs(losses[3] - losses[2]) > 0.05 * losses[2]
+    with pytest.raises(ImpastoError, match="it is transparent everywhere"):
+        perceptual_loss(network, recipe, Picture(whole, np.zeros((32, 32), np.float32)))
 
 
 def gram(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tarfile
@@ -14,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from ran import assert_raises_line
 from tiny import noise, save_photos
 
+from impasto import images
 from impasto.errors import ImpastoError
 from impasto.training import pack, photographs
-from impasto.training.photographs import Crops, Photographs
+from impasto.training.photographs import Crops, Entry, Photographs
 
 
 def save_flat(folder: Path, count: int) -> Path:
@@ -160,6 +163,46 @@ def test_a_file_that_vanishes_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "0001.png").unlink()
     assert [found.load(index, 64) is None for index in range(3)] == [False, True, False]
     assert list(found.skipped) == ["0001.png"]
+
+
+def test_a_file_that_cannot_be_read_for_a_while_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Photographs(save_photos(tmp_path / "photos"))
+    crops = Crops(found, 0, 1.0, 1)
+    before = crops.at(0, 64)
+
+    def away(_: Entry) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as drive:
+        drive.setattr(Entry, "read", away)
+        assert_raises_line(lambda: crops.at(0, 64), "the photographs cannot be read any more: .* is Input/output error")
+    assert len(found.skipped) == len(found) - 1  # the one that is held out was not asked for
+    assert found.state()["unusable"] == []
+    np.testing.assert_array_equal(crops.at(0, 64), before)
+
+
+def test_whatever_a_decoder_raises_the_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Photographs(save_photos(tmp_path / "photos"))
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(images, "load", broken)
+    assert found.load(0, 64) is None
+    assert list(found.skipped.values()) == ["not an image that can be read (ZeroDivisionError: division by zero)"]
+
+
+def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
+    save_photos(tmp_path / "elsewhere", ("astronaut", "chelsea"))
+    save_photos(tmp_path / "photos", ("coffee",))
+    (tmp_path / "photos" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "photos")
+    names = [entry.name for entry in Photographs(tmp_path / "photos").entries]
+    assert names == ["coffee.jpg", "more/astronaut.jpg", "more/chelsea.jpg"]
+
+
+def test_a_name_that_is_too_long_is_refused_in_a_line(tmp_path: Path) -> None:
+    assert_raises_line(lambda: Photographs(tmp_path / ("x" * 300)), "no such content folder")
 
 
 def test_a_bad_file_does_not_hide_its_namesake_in_another_folder(tmp_path: Path) -> None:

@@ -292,7 +292,9 @@ def test_minutes_end_on_time_with_a_last_check(trained: Trained, files: Path, tm
     assert steps[-1].remaining < 1.5
     state = RunFolder(tmp_path / "run").load(tmp_path / "run" / "latest.pt")
     assert state["iteration"] == result.iterations == steps[-1].iteration
-    assert int(RunFolder(tmp_path / "run").rows()[-1]["iteration"]) == result.iterations
+    rows = [int(row["iteration"]) for row in RunFolder(tmp_path / "run").rows()]
+    assert rows[-1] == result.iterations
+    assert rows == sorted(set(rows))
 
 
 def test_a_callback_ends_the_training_with_a_model(
@@ -405,6 +407,48 @@ def test_a_full_disk_costs_the_old_checkpoint_nothing(trained: Trained, files: P
     assert RunFolder(tmp_path / "run").load(tmp_path / "run" / "latest.pt")["iteration"] == 8
     assert torch.load(io.BytesIO(kept[1]), weights_only=True)["iteration"] <= 3
     assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_the_best_weights_are_kept_where_they_cannot_be_written(trained: Trained, files: Path, tmp_path: Path) -> None:
+    """A disk that is full from the second check on."""
+    notes: list[str] = []
+    move = os.replace
+
+    with pytest.MonkeyPatch.context() as disk:
+
+        def full(source: Any, target: Any) -> None:
+            if str(target).endswith("best.pt"):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            move(source, target)
+
+        def callback(step: TrainingStep) -> None:
+            if step.iteration == 1:
+                disk.setattr(os, "replace", full)
+
+        result = short(trained, files, tmp_path, iterations=20, callback=callback, note=notes.append)
+    assert any("best.pt: No space left on device" in note for note in notes)
+    assert result.about is not None
+    folder = RunFolder(tmp_path / "run")
+    assert folder.load(folder.best)["iteration"] == 0
+    assert result.about.images_seen > 0
+    assert result.about.validation_loss == pytest.approx(folder.load(folder.latest)["best"])
+    again = train(resume=tmp_path / "run")  # writes the model once more, of the same weights
+    assert again.about is not None
+    assert again.about.images_seen == result.about.images_seen
+
+
+def test_a_decomposition_that_fails_is_a_loss_that_is_not_finite(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    class Failing(PerceptualLoss):
+        def __call__(self, stylized: Tensor, *rest: Any) -> Any:
+            if stylized.requires_grad:
+                raise torch.linalg.LinAlgError("the algorithm failed to converge")
+            return super().__call__(stylized, *rest)
+
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Failing)
+    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)"):
+        short(trained, files, tmp_path)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")

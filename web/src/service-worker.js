@@ -31,16 +31,32 @@ scope.addEventListener("fetch", (/** @type {any} */ event) => {
   const request = event.request;
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   if (new URL(request.url).pathname.includes("/api/")) return;
+  if (request.mode === "navigate" && !isApp(new URL(request.url))) return;
   event.respondWith(answer(request).then(isolated));
 });
 
-async function keepStyles() {
+/** Whether a page is the app itself, rather than the API's documentation or an address with a token for the server.
+ * @param {URL} url */
+function isApp(url) {
+  const home = new URL("./", location.href).pathname;
+  return [home, `${home}index.html`].includes(url.pathname) && !url.searchParams.has("token");
+}
+
+const keepStyles = async () => keepList(await fetch(new Request(LIST, { cache: "reload" })));
+
+/** Keep the list of styles and the thumbnails that it names, and no others.
+ * @param {Response} response */
+async function keepList(response) {
+  if (!response.ok) return;
   const cache = await caches.open(stylesCache);
-  await cache.add(new Request(LIST, { cache: "reload" }));
-  const listed = await (await cache.match(LIST))?.json();
-  const thumbnails = listed.map((/** @type {any} */ { files: { thumbnail: { file, sha256 } } }) =>
-    `styles/${file}?v=${sha256.slice(0, 12)}`);
-  await cache.addAll(thumbnails);
+  await cache.put(LIST, response.clone());
+  const thumbnails = (await response.json()).map(
+    (/** @type {any} */ { files: { thumbnail } }) =>
+      new URL(`styles/${thumbnail.file}?v=${thumbnail.sha256.slice(0, 12)}`, location.href).href,
+  );
+  const kept = (await cache.keys()).map(({ url }) => url);
+  for (const url of kept) if (!url.endsWith(LIST) && !thumbnails.includes(url)) await cache.delete(url);
+  await cache.addAll(thumbnails.filter((/** @type {string} */ url) => !kept.includes(url)));
 }
 
 async function removeOld() {
@@ -51,7 +67,7 @@ async function removeOld() {
 
 /** @param {Request} request */
 async function answer(request) {
-  if (request.url.endsWith(LIST)) return newest(request);
+  if (request.url.endsWith(LIST)) return newestList(request);
   const cache = await caches.open(cacheName);
   if (request.mode === "navigate") return (await cache.match("./")) ?? fetch(request);
   const kept = (await cache.match(request)) ?? (await caches.match(request, { cacheName: stylesCache }));
@@ -60,14 +76,13 @@ async function answer(request) {
 
 /** A server may have got further styles since.
  * @param {Request} request */
-async function newest(request) {
-  const cache = await caches.open(stylesCache);
+async function newestList(request) {
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put(LIST, response.clone()).catch(() => undefined);
+    void keepList(response.clone()).catch(() => undefined); // there is no room: it works all the same
     return response;
   } catch (error) {
-    const kept = await cache.match(LIST);
+    const kept = await caches.match(LIST, { cacheName: stylesCache });
     if (!kept) throw error;
     return kept;
   }

@@ -41,7 +41,15 @@ describe("a loss curve", () => {
 
 describe("words", () => {
   it("says times as people do", () => {
-    expect([0.2, 12.4, 75, 3599, 5400].map(duration)).toEqual(["a moment", "12 s", "1 min 15 s", "59 min 59 s", "1 h 30 min"]);
+    expect([0.2, 12.4, 75, 1200, 3599, 3600, 5400].map(duration)).toEqual([
+      "a moment",
+      "12 s",
+      "1 min 15 s",
+      "20 min",
+      "59 min 59 s",
+      "1 h",
+      "1 h 30 min",
+    ]);
   });
 
   it("makes a title of a file's name", () => {

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { Button, LinkButton, Progress } from "../ui/controls";
 import { isFinished, type Job, type Kind, previewUrl, resultUrl } from "./api";
 import { LossCurve } from "./LossCurve";
-import { discard, follow, jobsOf, keep, look, lookedAt } from "./session";
+import { cancel, follow, jobsOf, keep, look, lookedAt, remove } from "./session";
 import { duration } from "./words";
 
 interface JobStageProps {
@@ -39,8 +39,8 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
           <div class="row">
             {job.state === "running" && job.iteration > 0 && <Button press={() => void keep(job)}>Stop and keep</Button>}
             {!isFinished(job) && (
-              <Button icon="close" press={() => void discard(job)}>
-                Cancel
+              <Button icon="close" press={() => void cancel(job)} disabled={job.cancelling}>
+                {job.cancelling ? "Cancelling…" : "Cancel"}
               </Button>
             )}
             {job.state === "done" && (
@@ -50,7 +50,7 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
             )}
             {job.state === "done" && finished?.(job)}
             {isFinished(job) && (
-              <Button kind="quiet" press={() => void discard(job)}>
+              <Button kind="quiet" press={() => void remove(job)}>
                 Remove
               </Button>
             )}

@@ -4,8 +4,9 @@ import { useEffect } from "preact/hooks";
 
 import type { Colors } from "../painting/painter";
 import { photo as easel } from "../photo/session";
-import { Button, Choice, Select, Slider } from "../ui/controls";
-import { percent, STROKES, times } from "../ui/PaintControls";
+import { fail } from "../state";
+import { Button, Select, Slider } from "../ui/controls";
+import { Colours, Strength, StrokeSize } from "../ui/PaintControls";
 import { JobStage } from "./JobStage";
 import { forget, type Given, given, Place } from "./Place";
 import { begin, sending, server } from "./session";
@@ -25,6 +26,7 @@ const colors = signal<Colors>("painting");
 export function takeForPainting(file: File): void {
   if (!photo.value) photo.value = given(file);
   else if (paintings.value.length < MOST_PAINTINGS) paintings.value = [...paintings.value, given(file)];
+  else fail("There are four paintings already: remove one first.");
 }
 
 /** The iterative method, on the server. */
@@ -40,12 +42,17 @@ export function PaintView(): JSX.Element {
   );
 }
 
-/** The photograph that the photo view has, to begin with. */
+/** The photograph that was taken over from the photo view; until another is chosen here, this view follows that one. */
+let taken: { readonly from: string; readonly picture: Given } | undefined;
+
 async function takeFromEasel(): Promise<void> {
   const subject = easel.value;
-  if (photo.value || !subject) return;
-  const blob = await (await fetch(subject.url)).blob();
-  photo.value ??= given(new File([blob], subject.name, { type: blob.type }));
+  if (!subject || taken?.from === subject.url || photo.value !== taken?.picture) return;
+  const blob = await fetch(subject.url).then((response) => response.blob(), () => undefined); // it may be gone again
+  if (!blob || photo.value !== taken?.picture) return;
+  if (taken) forget(taken.picture);
+  taken = { from: subject.url, picture: given(new File([blob], subject.name, { type: blob.type })) };
+  photo.value = taken.picture;
 }
 
 function Invitation(): JSX.Element {
@@ -104,28 +111,9 @@ function Controls(): JSX.Element {
         text={`${size.value} px`}
         change={(value) => (size.value = value)}
       />
-      <Slider
-        label="Strength"
-        value={strength.value}
-        low={0}
-        high={1}
-        step={0.01}
-        text={percent(strength.value)}
-        change={(value) => (strength.value = value)}
-      />
-      <Slider
-        label="Stroke size"
-        value={Math.log2(styleScale.value)}
-        {...STROKES}
-        text={times(styleScale.value)}
-        change={(power) => (styleScale.value = 2 ** power)}
-      />
-      <Choice
-        legend="Colours"
-        value={colors.value}
-        names={{ painting: "Painting", luminance: "Photograph", match: "Matched" }}
-        change={(value) => (colors.value = value)}
-      />
+      <Strength share={strength} />
+      <StrokeSize scale={styleScale} />
+      <Colours kept={colors} />
       <div class="download">
         <Button kind="primary" icon="brush" press={() => void beginPainting()} disabled={!ready || sending.value}>
           {sending.value ? "Sending…" : "Paint"}

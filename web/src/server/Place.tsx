@@ -28,13 +28,20 @@ interface PlaceProps {
 /** Where a picture, or several, are put before a job begins. */
 export function Place({ legend, pictures, ask, take, drop, room = 1 }: PlaceProps): JSX.Element {
   return (
-    <fieldset class="place">
+    <fieldset class="place" tabIndex={-1}>
       <legend>{legend}</legend>
       <div>
         {pictures.map((picture) => (
           <span key={picture.url} class="given">
-            <img src={picture.url} alt={picture.file.name} />
-            <button type="button" aria-label={`Remove ${picture.file.name}`} onClick={() => drop(picture)}>
+            <img src={picture.url} alt={picture.file.name /* shown where a browser cannot read it, but the server can */} />
+            <button
+              type="button"
+              aria-label={`Remove ${picture.file.name}`}
+              onClick={({ currentTarget }) => {
+                currentTarget.closest("fieldset")?.focus(); // or the focus would be lost with the button
+                drop(picture);
+              }}
+            >
               <Icon name="close" />
             </button>
           </span>

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 
 import { chosenName, styles } from "../state";
 import { Button, Field, Select, Slider } from "../ui/controls";
-import { STROKES, times } from "../ui/PaintControls";
+import { StrokeSize } from "../ui/PaintControls";
 import type { Job } from "./api";
 import { JobStage } from "./JobStage";
 import { forget, type Given, given, Place } from "./Place";
@@ -21,9 +21,10 @@ const minutes = signal(20);
 const styleScale = signal(1);
 
 export function takeForTraining(file: File): void {
-  if (painting.value) forget(painting.value);
+  const before = painting.value;
+  if (before) forget(before);
+  if (!title.value || (before && title.value === titleOf(before.file.name))) title.value = titleOf(file.name);
   painting.value = given(file);
-  title.value ||= titleOf(file.name);
 }
 
 /** A new style, trained on the server. */
@@ -58,7 +59,7 @@ function NotHere(): JSX.Element {
 
 /** Paint with the new style. */
 function UseIt({ job }: { job: Job }): JSX.Element | null {
-  const style = styles.value.findLast((one) => one.title === job.title);
+  const style = styles.value.find(({ name }) => `${name}.onnx` === job.result);
   if (!style) return null;
   return (
     <Button
@@ -87,6 +88,7 @@ function Controls(): JSX.Element {
         drop={(picture) => {
           forget(picture);
           painting.value = undefined;
+          if (title.value === titleOf(picture.file.name)) title.value = "";
         }}
       />
       <Field label="Title" value={title.value} change={(text) => (title.value = text)} longest={120} />
@@ -104,13 +106,7 @@ function Controls(): JSX.Element {
         text={duration(60 * minutes.value)}
         change={(index) => (minutes.value = MINUTES[index]!)}
       />
-      <Slider
-        label="Stroke size"
-        value={Math.log2(styleScale.value)}
-        {...STROKES}
-        text={times(styleScale.value)}
-        change={(power) => (styleScale.value = 2 ** power)}
-      />
+      <StrokeSize scale={styleScale} />
       <div class="download">
         <Button
           kind="primary"

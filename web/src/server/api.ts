@@ -30,6 +30,7 @@ export interface Job {
   readonly remaining: number | null;
   readonly error: string | null;
   readonly stopped: string | null;
+  readonly cancelling: boolean;
   readonly previews: number;
   readonly result: string | null;
   readonly history: readonly LossPoint[];
@@ -39,11 +40,22 @@ export type Fields = Readonly<Record<string, string | number | File | readonly F
 
 export const isFinished = ({ state }: Job): boolean => state !== "queued" && state !== "running";
 
+/** A request that the server refused. */
+export class Refused extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
 /** What the server can do; undefined where there is none, as on a static host. */
 export async function fetchCapabilities(): Promise<Capabilities | undefined> {
   try {
     return await ask("capabilities");
-  } catch {
+  } catch (error) {
+    if (error instanceof Refused && error.status === 401) throw error; // it is there
     return undefined;
   }
 }
@@ -57,7 +69,9 @@ export const beginJob = (kind: Kind, fields: Fields): Promise<Job> =>
 /** End it, and keep what there is. */
 export const stopJob = ({ id }: Job): Promise<Job> => ask(`jobs/${id}/stop`, { method: "POST" });
 
-/** Cancel it; or, once it is finished, forget it. */
+export const cancelJob = ({ id }: Job): Promise<Job> => ask(`jobs/${id}/cancel`, { method: "POST" });
+
+/** Forget a finished one, with its files. */
 export const deleteJob = ({ id }: Job): Promise<void> => ask(`jobs/${id}`, { method: "DELETE" });
 
 /** Tells how far a job is whenever it changes, until it is finished. Returns how to stop. */
@@ -83,7 +97,7 @@ async function ask<T>(path: string, request?: RequestInit): Promise<T> {
   const response = await fetch(url(path), request).catch(() => {
     throw new Error("The server does not answer: is it still running?");
   });
-  if (!response.ok) throw new Error(await reasonOf(response));
+  if (!response.ok) throw new Refused(await reasonOf(response), response.status);
   return response.status === 204 ? (undefined as T) : response.json();
 }
 

@@ -5,6 +5,7 @@ import { signal } from "@preact/signals";
 import { fail, problem, reloadStyles, say } from "../state";
 import {
   beginJob,
+  cancelJob,
   type Capabilities,
   deleteJob,
   fetchCapabilities,
@@ -29,7 +30,10 @@ export const looked = signal<Readonly<Partial<Record<Kind, string>>>>({});
 export const sending = signal(false);
 
 export async function findServer(): Promise<void> {
-  server.value = (await fetchCapabilities()) ?? null;
+  server.value = await fetchCapabilities().then(
+    (found) => found ?? null,
+    (error: unknown) => (fail(error), null),
+  );
   if (!server.value) return;
   await refresh();
   setInterval(() => !document.hidden && jobs.value.some((job) => !isFinished(job)) && void refresh(), PAUSE);
@@ -53,9 +57,9 @@ export async function begin(kind: Kind, fields: Fields): Promise<void> {
   problem.value = "";
   try {
     const job = await beginJob(kind, fields);
-    jobs.value = [job, ...jobs.value];
+    jobs.value = [job, ...jobs.value.filter(({ id }) => id !== job.id)];
     look(job);
-    say(job.position ? `In line, after ${job.position} others.` : "It begins.");
+    say(`${job.title} is in line.`);
   } catch (error) {
     fail(error);
   } finally {
@@ -65,8 +69,10 @@ export async function begin(kind: Kind, fields: Fields): Promise<void> {
 
 export const keep = (job: Job): Promise<void> => done(stopJob(job).then(update));
 
-/** Cancel; or forget what is finished. */
-export const discard = (job: Job): Promise<void> => done(deleteJob(job).then(refresh));
+export const cancel = (job: Job): Promise<void> => done(cancelJob(job).then(update));
+
+/** Forget a finished one. */
+export const remove = (job: Job): Promise<void> => done(deleteJob(job).then(() => drop(job)));
 
 async function done(asked: Promise<void>): Promise<void> {
   try {
@@ -76,15 +82,23 @@ async function done(asked: Promise<void>): Promise<void> {
   }
 }
 
+const drop = (job: Job): void => void (jobs.value = jobs.value.filter(({ id }) => id !== job.id));
+
 async function refresh(): Promise<void> {
-  const known = new Map(jobs.value.map((job) => [job.id, job]));
-  try {
-    const listed = await fetchJobs();
-    jobs.value = listed.map((job) => ({ ...job, history: known.get(job.id)?.history ?? job.history }));
-    for (const job of jobs.value) notice(known.get(job.id), job);
-  } catch {
-    // The next look may find it again; whoever asks for something is told.
-  }
+  const before = new Set(jobs.value.map(({ id }) => id));
+  const listed = await fetchJobs().catch(() => undefined); // who asks for something is told; the next look may find it
+  if (!listed) return;
+  const now = new Map(jobs.value.map((job) => [job.id, job]));
+  const begun = jobs.value.filter(({ id }) => !before.has(id) && !listed.some((job) => job.id === id));
+  const known = listed.filter(({ id }) => now.has(id) || !before.has(id)); // the others were removed meanwhile
+  jobs.value = [...begun, ...known.map((job) => merged(now.get(job.id), job))];
+  for (const job of jobs.value) notice(now.get(job.id), job);
+}
+
+/** The newer of what is known of a job and what was listed, which has no curve. */
+function merged(known: Job | undefined, listed: Job): Job {
+  if (!known) return listed;
+  return isFinished(known) ? known : { ...listed, history: known.history };
 }
 
 function update(job: Job): void {

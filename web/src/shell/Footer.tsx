@@ -25,7 +25,7 @@ async function keepAll(): Promise<void> {
 export function Footer({ sends }: { sends: boolean }): JSX.Element {
   return (
     <footer>
-      <p>{sends ? "Pictures are sent to this studio’s server, and removed with their job." : "Your pictures stay on this device."}</p>
+      <p>{sends ? "Pictures are sent to this studio’s server." : "Your pictures stay on this device."}</p>
       <Backend />
       <span class="gap" />
       {worksOffline.value && <Offline />}
