@@ -13,7 +13,7 @@ import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ..errors import ImpastoError, check_integer, one_line, reason
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
+ORIENTATION = 0x0112  # of EXIF
 SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 512, 90, 1000  # 512: what the largest crops are zoomed out of
 
 
@@ -307,10 +308,8 @@ def pack(
                     _finish(shard)
                     target.mkdir(parents=True, exist_ok=True)
                     shard = tarfile.open(target / f"{written // SHARD_LENGTH:06}.tar.part", "w")  # noqa: SIM115
-                scale = min(1.0, short_side / min(picture.size))
-                size = (round(picture.size[0] * scale), round(picture.size[1] * scale))
                 member = tarfile.TarInfo(f"{written:08}.jpg")
-                data = images.encode(replace(picture.resized(size), alpha=None), "JPEG", quality)
+                data = _small_jpeg(photographs.entries[index].read(), picture, short_side, quality)
                 member.size = len(data)
                 shard.addfile(member, io.BytesIO(data))
                 written += 1
@@ -328,6 +327,22 @@ def pack(
     if not written:
         raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
     return photographs
+
+
+def _small_jpeg(data: bytes, picture: Picture, short_side: int, quality: int) -> bytes:
+    """A photograph as a shard holds it: in sRGB without a profile, whose conversion takes half of the reading time.
+
+    data: its file, which is taken as it is where it is small and plain already.
+    """
+    with Image.open(io.BytesIO(data)) as image:
+        plain = image.format == "JPEG" and image.mode == "RGB" and "icc_profile" not in image.info
+        if plain and min(image.size) <= short_side and image.getexif().get(ORIENTATION, 1) == 1:
+            return data
+    scale = min(1.0, short_side / min(picture.size))
+    size = (round(picture.size[0] * scale), round(picture.size[1] * scale))
+    buffer = io.BytesIO()
+    picture.resized(size).to_pil().convert("RGB").save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def _finish(shard: tarfile.TarFile | None) -> None:

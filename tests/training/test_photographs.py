@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 from ran import assert_raises_line
 from tiny import noise, save_photos
 
@@ -414,6 +414,22 @@ def test_orientation_is_applied_and_left_behind(tmp_path: Path) -> None:
     ((_, image),) = members(tmp_path / "shards")
     assert image.size == (80, 120)
     assert image.getexif().get(0x0112, 1) == 1
+
+
+def test_small_jpeg_files_are_taken_as_they_are(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    files = {
+        "a.jpg": jpeg(noise(0, 90, 70)), "b.jpg": jpeg(noise(1, 190, 170)), "c.jpg": jpeg(noise(2).convert("L")),
+        "d.jpg": jpeg(noise(3, 90, 70), icc_profile=profile),
+    }  # fmt: skip
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    pack([tmp_path / name for name in files], tmp_path / "shards", 100)
+    read = [entry.read() for entry in Photographs(tmp_path / "shards").entries]
+    assert [data == given for data, given in zip(read, files.values(), strict=True)] == [True, False, False, False]
+    for data in read:
+        with Image.open(io.BytesIO(data)) as image:
+            assert (image.mode, "icc_profile" in image.info, min(image.size) <= 100) == ("RGB", False, True)
 
 
 def test_crops_from_shards_are_those_from_the_folder(tmp_path: Path) -> None:
