@@ -28,7 +28,7 @@ from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
 ORIENTATION = 0x0112  # of EXIF
-SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 512, 90, 1000  # 512: what the largest crops are zoomed out of
+SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 512, 90, 1000  # 512: the largest crops, zoomed out a little
 
 
 @dataclass(frozen=True)

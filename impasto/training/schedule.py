@@ -1,8 +1,15 @@
-"""What changes while a network is trained: crops grow, the learning rate rises and falls. Functions of progress."""
+"""What changes while a network is trained: crops grow, the learning rate rises and falls. Functions of progress.
+
+Progress is a share in [0, 1] of the training's work: the pixels of all crops, which is what takes the time. So
+trainings by the minute and by iterations follow the same schedule.
+"""
 
 from __future__ import annotations
 
 import math
+from itertools import accumulate
+
+import numpy as np
 
 from .presets import TrainingPreset
 
@@ -10,27 +17,37 @@ WARM_UP = 0.02  # of the training
 
 
 def crop_side(preset: TrainingPreset, progress: float) -> int:
-    """Side in px of the crops at a progress in [0, 1]."""
-    share = 0.0
-    for part, side in preset.crops:
-        share += part
-        if progress < share:
-            return side
-    return preset.crops[-1][1]
+    """Side in px of the crops at a progress."""
+    ends = zip(accumulate(share for share, _ in preset.crops), preset.crops, strict=True)
+    return next((side for end, (_, side) in ends if progress < end), preset.crops[-1][1])
 
 
-def work_left(preset: TrainingPreset, progress: float) -> float:
-    """What is left of a training at a progress in [0, 1]: its share of all crops, times their size in px²."""
-    total, start = 0.0, 0.0
-    for index, (part, side) in enumerate(preset.crops):
-        end = 1.0 if index == len(preset.crops) - 1 else start + part
-        total += max(0.0, end - max(start, progress)) * side**2
-        start = end
-    return total
+def progress_after(preset: TrainingPreset, iterations: float) -> float:
+    """The progress when a share of all iterations is done: early ones, of small crops, are less work."""
+    work, batches = _ends(preset)
+    return float(np.interp(iterations, batches, work))
+
+
+def iterations_after(preset: TrainingPreset, progress: float) -> float:
+    """The inverse: the share of all iterations that is done at a progress."""
+    work, batches = _ends(preset)
+    return float(np.interp(progress, work, batches))
+
+
+def pixels_of_a_crop(preset: TrainingPreset) -> float:
+    """On average over all iterations."""
+    return 1 / sum(share / side**2 for share, side in preset.crops)
+
+
+def _ends(preset: TrainingPreset) -> tuple[list[float], list[float]]:
+    """Where the stages of the crops begin and end: as shares of the work, and of the iterations."""
+    work = [share for share, _ in preset.crops]
+    batches = [share / side**2 * pixels_of_a_crop(preset) for share, side in preset.crops]
+    return [0.0, *accumulate(work)], [0.0, *accumulate(batches)]
 
 
 def learning_rate(preset: TrainingPreset, progress: float) -> float:
-    """Adam's learning rate at a progress in [0, 1]: "cosine" rises in a straight line, then falls to zero."""
+    """Adam's learning rate at a progress: "cosine" rises in a straight line, then falls to zero."""
     if preset.schedule == "constant":
         return preset.learning_rate
     rise = min(1.0, (progress + 1e-3) / WARM_UP)

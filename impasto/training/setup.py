@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -118,6 +119,8 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
         raise unknown("schedule", recipe.schedule, SCHEDULES)
     if not recipe.crops:
         raise ImpastoError("the preset has no crops")
+    if min(share for share, _ in recipe.crops) <= 0 or not math.isclose(sum(share for share, _ in recipe.crops), 1):
+        raise ImpastoError("the shares of the preset's crops must be positive and sum to 1")
     check_integer("batch size", recipe.batch_size, 1, 4096)
     check_integer("painting size", recipe.painting_size, 32, 16_384)
     check_number("zoom", recipe.zoom, 1, 16)

@@ -27,10 +27,11 @@ from .perceptual import BatchLosses, PerceptualLoss
 from .photographs import Crops
 from .presets import TrainingPreset
 from .run import RunFolder
-from .schedule import crop_side, learning_rate, work_left
+from .schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
 
 CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
 FEWEST_CHECKS = 4
+_LinAlgError: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # its stubs hide it
 REPORT_SECONDS = 10.0  # between rows of metrics
 VALIDATION_SIDE = 256
 
@@ -202,12 +203,14 @@ class Trainer:
     def _progress(self) -> float:
         if self.minutes is not None:
             return min(1.0, self.seconds / (60 * self.minutes))
-        return min(1.0, self.iteration / self.preset.iterations)
+        if self.iteration >= self.preset.iterations:
+            return 1.0
+        return progress_after(self.preset, self.iteration / self.preset.iterations)
 
     def _request(self, reader: ThreadPoolExecutor, iteration: int) -> list[Future[NDArray[np.uint8]]]:
         """Have the batch of an iteration read while the one before it is trained on."""
-        progress = self._progress() if self.minutes is not None else iteration / self.preset.iterations
-        side = crop_side(self.preset, progress)
+        by_iterations = progress_after(self.preset, iteration / self.preset.iterations)
+        side = crop_side(self.preset, self._progress() if self.minutes is not None else by_iterations)
         first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
         return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
@@ -221,7 +224,7 @@ class Trainer:
         painted = self._paint(network, photos, strength)
         try:
             losses = self.loss(painted, content, strength**3)
-        except torch.linalg.LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
+        except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
             losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
         self.optimizer.zero_grad(set_to_none=True)
         losses.total.backward()  # type: ignore[no-untyped-call]
@@ -308,11 +311,13 @@ class Trainer:
 
     def _describe(self, crop: int, losses: BatchLosses, speed: float) -> TrainingStep:
         progress = self._progress()
-        total = round(self.iteration / progress) if progress else self.preset.iterations
         if self.minutes:
+            done = iterations_after(self.preset, progress)
+            total = round(self.iteration / done) if done else self.preset.iterations
             remaining = 60 * self.minutes - self.seconds
         else:
-            pixels = self.preset.iterations * self.preset.batch_size * work_left(self.preset, progress)
+            total = self.preset.iterations
+            pixels = total * self.preset.batch_size * pixels_of_a_crop(self.preset) * (1 - progress)
             remaining = pixels / (crop**2 * speed) if speed else 0.0
         values = Losses(*(value.item() for value in losses))
         return TrainingStep(

@@ -68,7 +68,7 @@ def test_two_processes_stay_together(files: Path, tmp_path: Path) -> None:
             torch.cat([state[name].flatten() for name in names]) for state in (beginning, first[part], second[part])
         )
         assert (two_there - one_there).norm() < 0.02 * (one_there - begun).norm(), part
-    assert second["validation"] == pytest.approx(first["validation"], rel=1e-3)
+    assert second["validation"] == pytest.approx(first["validation"], rel=1e-2)  # as near as the weights
     assert [path.name for path in sorted((two.path / "samples").iterdir())] == [
         path.name for path in sorted((one.path / "samples").iterdir())
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from impasto.losses import CONTENT_FORMS, STYLE_FORMS
 from impasto.networks import NETWORKS
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.presets import get_training_preset
-from impasto.training.schedule import crop_side, learning_rate
+from impasto.training.schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
 from impasto.weights import LOSS_NETWORKS
 
 PROGRESS = st.floats(0, 1)
@@ -71,6 +72,19 @@ def test_crops_grow(preset: TrainingPreset, a: float, b: float) -> None:
     first, second = (crop_side(preset, progress) for progress in sorted((a, b)))
     assert first <= second
     assert {first, second} <= {side for _, side in preset.crops}
+
+
+@given(PRESETS, PROGRESS)
+def test_progress_counts_the_pixels_of_the_crops(preset: TrainingPreset, share: float) -> None:
+    """Batch after batch, added up."""
+    count = 4000
+    sides = np.array([crop_side(preset, progress_after(preset, (i + 0.5) / count)) for i in range(count)], float)
+    assert progress_after(preset, 0) == 0
+    assert progress_after(preset, 1) == pytest.approx(1)
+    done = int(share * count)
+    assert progress_after(preset, done / count) == pytest.approx((sides[:done] ** 2).sum() / (sides**2).sum(), abs=2e-3)
+    assert pixels_of_a_crop(preset) == pytest.approx((sides**2).mean(), rel=2e-3)
+    assert iterations_after(preset, progress_after(preset, share)) == pytest.approx(share, abs=1e-9)
 
 
 def test_crops_change_where_they_should() -> None:

@@ -443,7 +443,7 @@ def test_a_decomposition_that_fails_is_a_loss_that_is_not_finite(
     class Failing(PerceptualLoss):
         def __call__(self, stylized: Tensor, *rest: Any) -> Any:
             if stylized.requires_grad:
-                raise torch.linalg.LinAlgError("the algorithm failed to converge")
+                raise torch.linalg.LinAlgError("the algorithm failed to converge")  # type: ignore[attr-defined]
             return super().__call__(stylized, *rest)
 
     quick.setattr(impasto.training.perceptual, "PerceptualLoss", Failing)
