@@ -75,7 +75,7 @@ def _serving(styles: Path, isolated: bool) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright keeps an event loop running, in which no other can be started
 def browser() -> Iterator[Browser]:
     """Chromium, if there is one and something to open in it."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
+import type { Size } from "../painting/planes";
 import { Button, LinkButton, Progress } from "../ui/controls";
 import { isFinished, type Job, type Kind, previewUrl, resultUrl } from "./api";
 import { LossCurve } from "./LossCurve";
@@ -63,13 +64,30 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
   );
 }
 
+const SHOWN_SIDE = 768; // px, at least: what previews are at most
+
 const STAGES: Readonly<Record<Kind, string>> = { paint: "Painting", train: "Learning the painting" };
 
 function Picture({ job }: { job: Job }): JSX.Element {
+  const [size, setSize] = useState<Size | undefined>(undefined);
+  useEffect(() => setSize(undefined), [job.id]);
   const source = job.kind === "paint" && job.state === "done" ? resultUrl(job) : previewUrl(job);
+  if (!source) return <p class="waiting">{waiting(job)}</p>;
+  // The first previews are small: they are shown as large as the picture will be.
+  const scale = size ? Math.max(1, SHOWN_SIDE / Math.max(size.width, size.height)) : 1;
   return (
-    <div class={`easel ${job.state === "running" ? "working" : ""}`}>
-      {source ? <img src={source} alt={`${job.title}, as it looks now`} /> : <p>{waiting(job)}</p>}
+    <div
+      class={`picture ${job.state === "running" ? "working" : ""}`}
+      hidden={!size}
+      style={size && { "--width": scale * size.width, "--height": scale * size.height }}
+    >
+      <img
+        src={source}
+        alt={`${job.title}, as it looks now`}
+        onLoad={({ currentTarget }) =>
+          setSize({ width: currentTarget.naturalWidth, height: currentTarget.naturalHeight })
+        }
+      />
     </div>
   );
 }
