@@ -55,8 +55,7 @@ class TrainingPreset:
     iterations: int = 12_000
     batch_size: int = 4
     # Small crops teach most for the time; large ones, how large pictures look. After four minutes of a warm start, the
-    # loss at 640 px was 0.129 with 128, 192 and 256 px for 50, 30 and 20 % of the time, 0.121 with 128, 256, 384 px for
-    # 30, 30 and 40 %; at 256 px, where it was 0.138, that was 2 % worse, hence less of 384 px.
+    # loss at 640 px was 0.129 with crops of 128, 192 and 256 px, and 0.121 with up to 384 px (benchmarks/crops.py).
     crops: tuple[tuple[float, int], ...] = ((0.35, 128), (0.4, 256), (0.25, 384))
     zoom: float = 2.0
     painting_size: int = 512
