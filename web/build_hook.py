@@ -6,6 +6,7 @@ everything else works.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -50,13 +51,15 @@ def _run(command: list[str], folder: Path) -> None:
     """Run npm; it and what it started end together."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, text=True, start_new_session=os.name == "posix"
-    ) as process:
+        command, cwd=folder, stdout=pipe, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        start_new_session=os.name == "posix",
+    ) as process:  # fmt: skip
         try:
             told, _ = process.communicate(timeout=SECONDS)
         except BaseException as error:
-            if os.name == "posix":
-                os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                if os.name == "posix":
+                    os.killpg(process.pid, signal.SIGKILL)
             process.kill()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise RuntimeError(f"npm took more than {SECONDS} seconds") from None

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..errors import ImpastoError, one_line
+from ..errors import one_line
 from .assets import write_style
 from .gallery import Gallery
 
@@ -38,16 +38,22 @@ class BrowserStyles:
                 except OSError:  # removed just now
                     continue
                 if name not in self._made or self._made[name][0] != written:
-                    self._made[name] = written, self._make(name, model)
+                    try:
+                        self._made[name] = written, self._make(name, model)
+                    except OSError as error:  # a full disk: the next time it may go
+                        LOG.warning("the style %s is left out this time: %s", name, one_line(error))
+                        continue
                 entries.append(self._made[name][1])
             return [entry for entry in entries if entry is not None]
 
     def _make(self, name: str, model: Path) -> dict[str, Any] | None:
+        self._folder.mkdir(exist_ok=True)
         try:
-            self._folder.mkdir(exist_ok=True)
             return write_style(name, model, self._folder)
-        except (ImpastoError, OSError) as error:
-            LOG.warning("the style %s is left out: %s", name, one_line(error))
+        except OSError:
+            raise
+        except Exception as error:  # whatever is wrong with one, the others are there
+            LOG.warning("the style %s is left out: %s: %s", name, type(error).__name__, one_line(error))
             return None
 
     def prepare(self) -> None:

@@ -28,6 +28,10 @@ class CancelledError(Exception):
     """Raised in a job that nobody wants any more."""
 
 
+class ClosedError(CancelledError):
+    """Raised in a job that runs while the server ends: what can be gone on with later may stay."""
+
+
 class QueueFullError(ImpastoError):
     """So many jobs wait already that another is refused."""
 
@@ -77,6 +81,7 @@ class Job:
     created: float = field(default_factory=time.time)
     _stop: threading.Event = field(default_factory=threading.Event)
     _cancel: threading.Event = field(default_factory=threading.Event)
+    _closed: threading.Event = field(default_factory=threading.Event)
 
     @property
     def cancelling(self) -> bool:
@@ -97,6 +102,8 @@ class Job:
         Raises:
             CancelledError: it is to end, and nothing is kept.
         """
+        if self._closed.is_set():
+            raise ClosedError
         if self._cancel.is_set():
             raise CancelledError
         self.progress, self.iteration, self.iterations, self.remaining = progress, iteration, iterations, remaining
@@ -120,6 +127,10 @@ class Job:
         """End it without a result."""
         self._cancel.set()
         self.version += 1
+
+    def close(self) -> None:
+        """End it because the server ends."""
+        self._closed.set()
 
 
 class Jobs:
@@ -209,7 +220,7 @@ class Jobs:
         with self._lock:
             self._closed = True
             for job in self._jobs.values():
-                job.cancel()
+                job.close()
             self._lock.notify_all()
         for thread in self._threads:
             thread.join(timeout=10)

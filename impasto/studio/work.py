@@ -14,7 +14,7 @@ from .. import images
 from ..errors import ImpastoError, reason
 from ..images import Picture
 from ..styles import style_files
-from .jobs import CancelledError, Job, Point
+from .jobs import CancelledError, ClosedError, Job, Point
 
 PREVIEW_SECONDS, PREVIEW_SIDE, PREVIEW_QUALITY = 1.0, 768, 85
 
@@ -87,6 +87,8 @@ def train(
                 painting, content, target, run=run, name=target.stem, title=job.title, device=device,
                 callback=callback, **options,
             )  # fmt: skip
+        except ClosedError:  # `impasto train --resume` can go on with it
+            raise
         except CancelledError:
             shutil.rmtree(run, ignore_errors=True)
             raise

@@ -27,7 +27,6 @@ from ..errors import ImpastoError, check_integer, one_line, reason
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
-ORIENTATION = 0x0112  # of EXIF
 SHARD_SIDE, SHARD_QUALITY, SHARD_LENGTH = 512, 90, 1000  # 512: the largest crops, zoomed out a little
 
 
@@ -119,14 +118,14 @@ class Photographs:
     def state(self) -> dict[str, Any]:
         """What has been found unusable so far, for a run that goes on later."""
         with self._lock:
-            return {"skipped": dict(self.skipped), "unusable": sorted(self._unusable)}
+            return {"skipped": dict(self.skipped), "unusable": sorted(self._unusable), "named": sorted(self._named)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Skip what was found unusable before."""
         with self._lock:
             self.skipped |= state["skipped"]
             self._unusable |= set(state["unusable"])
-            self._named |= self._unusable
+            self._named |= set(state["named"])
 
     @property
     def usable(self) -> int:
@@ -145,7 +144,7 @@ class Photographs:
         try:
             data = entry.read()
         except OSError as error:  # it may be there again the next time: a drive, a network
-            self._skip(index, reason(error), for_good=not os.path.lexists(entry.file))
+            self._skip(index, reason(error), for_good=entry.file.parent.is_dir() and not os.path.lexists(entry.file))
             return None
         try:
             picture = images.load(data, "photograph", max(short_side, SMALLEST))
@@ -154,6 +153,8 @@ class Photographs:
             self._skip(index, f"smaller than {SMALLEST} px")
         except ImpastoError as error:
             self._skip(index, str(error).removeprefix("the photograph is "))
+        except MemoryError:
+            raise
         except Exception as error:  # no damage that a decoder did not foresee may end a training
             self._skip(index, f"not an image that can be read ({type(error).__name__}: {one_line(error)})")
         return None
@@ -282,7 +283,8 @@ def pack(
     Args:
         sources: as for `Photographs`.
         folder: is made; must be empty or missing.
-        short_side: in px, of what is written; smaller photographs stay as they are.
+        short_side: in px, of what is written. Smaller photographs keep their size, and JPEG files of them without
+            EXIF or a colour profile are taken as they are.
         quality: of the JPEG files, 1 … 100.
         progress: called with the number of photographs done and of all.
 
@@ -309,7 +311,7 @@ def pack(
                     target.mkdir(parents=True, exist_ok=True)
                     shard = tarfile.open(target / f"{written // SHARD_LENGTH:06}.tar.part", "w")  # noqa: SIM115
                 member = tarfile.TarInfo(f"{written:08}.jpg")
-                data = _small_jpeg(photographs.entries[index].read(), picture, short_side, quality)
+                data = _small_jpeg(photographs.entries[index], picture, short_side, quality)
                 member.size = len(data)
                 shard.addfile(member, io.BytesIO(data))
                 written += 1
@@ -329,15 +331,17 @@ def pack(
     return photographs
 
 
-def _small_jpeg(data: bytes, picture: Picture, short_side: int, quality: int) -> bytes:
+def _small_jpeg(entry: Entry, picture: Picture, short_side: int, quality: int) -> bytes:
     """A photograph as a shard holds it: in sRGB without a profile, whose conversion takes half of the reading time.
 
-    data: its file, which is taken as it is where it is small and plain already.
+    entry: where it lies; its file is taken as it is where it is small, plain and without EXIF already.
     """
-    with Image.open(io.BytesIO(data)) as image:
-        plain = image.format == "JPEG" and image.mode == "RGB" and "icc_profile" not in image.info
-        if plain and min(image.size) <= short_side and image.getexif().get(ORIENTATION, 1) == 1:
-            return data
+    with contextlib.suppress(OSError):  # it was read a moment ago
+        data = entry.read()
+        if min(picture.size) <= short_side and data.startswith(b"\xff\xd8\xff"):
+            with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+                if image.mode == "RGB" and not {"icc_profile", "exif"} & set(image.info):
+                    return data
     scale = min(1.0, short_side / min(picture.size))
     size = (round(picture.size[0] * scale), round(picture.size[1] * scale))
     buffer = io.BytesIO()

@@ -157,7 +157,7 @@ class Trainer:
         if self.iteration == 0:
             self._check(note)
             if self.minutes is not None and self.processes.first:
-                # In few minutes, checks take no more than a twentieth of them.
+                # In few minutes, checks take no more than a twentieth of them, but for the fewest.
                 seconds = time.perf_counter() - saved
                 self.checks = max(FEWEST_CHECKS, min(CHECKS, int(3 * self.minutes / max(seconds, 1e-3))))
             (self.checks,) = self.processes.agree(self.checks)

@@ -12,6 +12,7 @@ from painted import download, open_picture, pixels, set_slider, wait_until_paint
 from PIL import Image
 
 import impasto
+from impasto.styles import style_files
 
 if TYPE_CHECKING:
     from browsing import Serving
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["browsing"]
 pytestmark = pytest.mark.xdist_group("browser")  # one after the other: they use all there is
 
-STYLE = "great-wave"
+STYLE = next(iter(style_files()))  # the one that the app begins with
 CAT = Path(__file__).parents[2] / "examples" / "chelsea.jpg"
 
 

@@ -95,6 +95,7 @@ def test_a_job_is_stopped_and_kept_and_another_cancelled(page: Page) -> None:
     assert others.count() >= 2
     others.last.click()
     page.wait_for_selector(".facts[data-state=done]")
+    page.get_by_alt_text("astronaut, as it looks now").wait_for()
 
 
 def test_what_the_server_refuses_is_said(page: Page, tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "3", '"format"', "{}", '{"format": 2}', '{"format": 2, "preset": {"crops": 3}}',
-             '{"format": 2, "preset": {"crops": [], "betas": [], "none": 1}}', '{"format": 2, "preset": []}'],
+    "text", ["", "{", "[]", "null", "3", '"format"', "{}", '{"format": 3}', '{"format": 3, "preset": {"crops": 3}}',
+             '{"format": 3, "preset": {"crops": [], "betas": [], "none": 1}}', '{"format": 3, "preset": []}'],
 )  # fmt: skip
 def test_damaged_settings(folder: RunFolder, text: str) -> None:
     (folder.path / "run.json").write_text(text)

@@ -32,7 +32,7 @@ scope.addEventListener("fetch", (/** @type {any} */ event) => {
   if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
   if (new URL(request.url).pathname.includes("/api/")) return;
   if (request.mode === "navigate" && !isApp(new URL(request.url))) return;
-  event.respondWith(answer(request).then(isolated));
+  event.respondWith(answer(request, event).then(isolated));
 });
 
 /** Whether a page is the app itself, rather than the API's documentation or an address with a token for the server.
@@ -55,8 +55,9 @@ async function keepList(response) {
       new URL(`styles/${thumbnail.file}?v=${thumbnail.sha256.slice(0, 12)}`, location.href).href,
   );
   const kept = (await cache.keys()).map(({ url }) => url);
+  const missing = thumbnails.filter((/** @type {string} */ url) => !kept.includes(url));
+  await Promise.allSettled(missing.map((/** @type {string} */ url) => cache.add(url)));
   for (const url of kept) if (!url.endsWith(LIST) && !thumbnails.includes(url)) await cache.delete(url);
-  await cache.addAll(thumbnails.filter((/** @type {string} */ url) => !kept.includes(url)));
 }
 
 async function removeOld() {
@@ -65,9 +66,11 @@ async function removeOld() {
   }
 }
 
-/** @param {Request} request */
-async function answer(request) {
-  if (request.url.endsWith(LIST)) return newestList(request);
+/**
+ * @param {Request} request
+ * @param {any} event */
+async function answer(request, event) {
+  if (request.url.endsWith(LIST)) return newestList(request, event);
   const cache = await caches.open(cacheName);
   if (request.mode === "navigate") return (await cache.match("./")) ?? fetch(request);
   const kept = (await cache.match(request)) ?? (await caches.match(request, { cacheName: stylesCache }));
@@ -75,11 +78,12 @@ async function answer(request) {
 }
 
 /** A server may have got further styles since.
- * @param {Request} request */
-async function newestList(request) {
+ * @param {Request} request
+ * @param {any} event */
+async function newestList(request, event) {
   try {
     const response = await fetch(request);
-    void keepList(response.clone()).catch(() => undefined); // there is no room: it works all the same
+    event.waitUntil(keepList(response.clone()).catch(() => undefined)); // there is no room: it works all the same
     return response;
   } catch (error) {
     const kept = await caches.match(LIST, { cacheName: stylesCache });

@@ -22,7 +22,7 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
   useEffect(() => job && follow(job.id), [job?.id]);
   return (
     <figure class="stage">
-      <div class="wall">{job ? <Picture job={job} /> : invitation}</div>
+      <div class="wall">{job ? <Picture key={job.id} job={job} /> : invitation}</div>
       {job && (
         <figcaption>
           <p class="label">
@@ -70,7 +70,6 @@ const STAGES: Readonly<Record<Kind, string>> = { paint: "Painting", train: "Lear
 
 function Picture({ job }: { job: Job }): JSX.Element {
   const [size, setSize] = useState<Size | undefined>(undefined);
-  useEffect(() => setSize(undefined), [job.id]);
   const source = job.kind === "paint" && job.state === "done" ? resultUrl(job) : previewUrl(job);
   if (!source) return <p class="waiting">{waiting(job)}</p>;
   // The first previews are small: they are shown as large as the picture will be.
