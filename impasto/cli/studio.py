@@ -49,7 +49,7 @@ def command(
     torch_device(device)  # a wrong one is told before anything listens
     if token is None and not is_loopback(host):
         token = secrets.token_urlsafe(16)
-    settings = StudioSettings(host, port, token, _folders(content), Path(folder), device, hosts)
+    settings = StudioSettings(host, port, token, _folders(content), Path(folder), device, hosts, prepare=True)
     config = uvicorn.Config(
         create_app(settings), log_level="warning", timeout_keep_alive=20, limit_concurrency=512, server_header=False,
         timeout_graceful_shutdown=3,

@@ -44,7 +44,7 @@ def create_app(settings: StudioSettings) -> Guard:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.context = Context(settings)
-        if folder is not None:
+        if folder is not None and settings.prepare:
             app.state.context.browser_styles.prepare()
         yield
         app.state.context.close()

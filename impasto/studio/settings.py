@@ -30,7 +30,8 @@ class StudioSettings:
 
     host, port: where it listens. token: what requests must show, or None. content: name → folder of photographs that
     may be trained on. folder: where trained styles and their runs are kept. device: see `optimize`. hosts: further
-    names that browsers may call this server by.
+    names that browsers may call this server by. prepare: whether the styles' files for browsers are made at once, so
+    that the first page need not wait.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +41,7 @@ class StudioSettings:
     folder: Path = Path("impasto-studio")
     device: str = "auto"
     hosts: tuple[str, ...] = ()
+    prepare: bool = False
     limits: Limits = Limits()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -33,7 +34,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     save_photos(folder / "photos")
     command = [sys.executable, "-m", "impasto", "studio", "--no-open", "--port", "0", "--content", "photos"]
     command += ["--device", "cpu"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+    # As in the tests themselves: several processes with as many threads as cores would wait for each other.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         yield server.stdout.readline().removeprefix("Impasto Studio: ").partition(" ")[0]
         server.terminate()
@@ -70,7 +73,7 @@ def test_a_picture_is_painted_though_the_page_is_reloaded(page: Page, tmp_path: 
     page.get_by_text(re.compile(r"iteration \d+ of \d+")).wait_for()
     assert page.get_by_text("Pictures are sent to this studio’s server").count() == 1
     page.reload()
-    page.wait_for_selector(".facts[data-state=done]")
+    page.wait_for_selector(".facts[data-state=done]", timeout=180_000)
     assert page.get_by_role("img", name=re.compile("The loss went from")).count() == 1
     with page.expect_download() as saving:
         page.get_by_role("link", name="Download").click()
