@@ -161,13 +161,11 @@ class Photographs:
 
     def _skip(self, index: int, reason: str, for_good: bool = True) -> None:
         with self._lock:  # two threads may have come upon the same file
-            if for_good and index in self._unusable:
-                return
             if for_good:
                 self._unusable.add(index)
-            name, file = self.entries[index].name, self.entries[index].file
             if index not in self._named:
                 self._named.add(index)
+                name, file = self.entries[index].name, self.entries[index].file
                 self.skipped[name if name not in self.skipped else f"{file}: {name}"] = reason
 
 
