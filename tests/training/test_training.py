@@ -6,7 +6,7 @@ import errno
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -377,22 +377,28 @@ def test_the_last_checkpoint_before_nan_stays(
 # --- full disks --------------------------------------------------------------------------------------------
 
 
+def full_for(ending: str) -> Callable[[Any, Any], None]:
+    """An `os.replace` on a disk that has no room for files of that ending."""
+    move = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if str(target).endswith(ending):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        move(source, target)
+
+    return full
+
+
 def test_a_full_disk_costs_the_old_checkpoint_nothing(trained: Trained, files: Path, tmp_path: Path) -> None:
     notes: list[str] = []
     kept: list[bytes] = []
-    move = os.replace
 
     with pytest.MonkeyPatch.context() as disk:
-
-        def full(source: Any, target: Any) -> None:
-            if str(target).endswith(".pt"):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            move(source, target)
 
         def callback(step: TrainingStep) -> None:
             if step.iteration == 3:
                 kept.append((tmp_path / "run" / "latest.pt").read_bytes())
-                disk.setattr(os, "replace", full)
+                disk.setattr(os, "replace", full_for(".pt"))
             if step.iteration == 6:
                 assert (tmp_path / "run" / "latest.pt").read_bytes() != b""
                 kept.append((tmp_path / "run" / "latest.pt").read_bytes())
@@ -412,18 +418,12 @@ def test_a_full_disk_costs_the_old_checkpoint_nothing(trained: Trained, files: P
 def test_the_best_weights_are_kept_where_they_cannot_be_written(trained: Trained, files: Path, tmp_path: Path) -> None:
     """A disk that is full from the second check on."""
     notes: list[str] = []
-    move = os.replace
 
     with pytest.MonkeyPatch.context() as disk:
 
-        def full(source: Any, target: Any) -> None:
-            if str(target).endswith("best.pt"):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            move(source, target)
-
         def callback(step: TrainingStep) -> None:
             if step.iteration == 1:
-                disk.setattr(os, "replace", full)
+                disk.setattr(os, "replace", full_for("best.pt"))
 
         result = short(trained, files, tmp_path, iterations=20, callback=callback, note=notes.append)
     assert any("best.pt: No space left on device" in note for note in notes)
