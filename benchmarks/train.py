@@ -1,4 +1,4 @@
-"""Training measured: reading photographs, and the loss against time of `default`, `johnson2016` and a warm start.
+"""Training measured: reading photographs, and the loss against time of `default`, `johnson2016` and warm starts.
 
     pip install '.[train]'
     python benchmarks/train.py DATA --weights DATA/vgg16-caffe.safetensors --from MODEL
@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="VGG-16 of the preset johnson2016")
     parser.add_argument("--painting", default="munch-scream")
     parser.add_argument("--minutes", type=float, default=20, help="of the warm start and of johnson2016")
+    parser.add_argument("--short-minutes", type=float, default=5, help="of a second, shorter warm start")
     parser.add_argument("--full-minutes", type=float, default=60, help="of default, from scratch")
     parser.add_argument("--from", dest="start", type=Path, required=True, help="style model of another painting")
     parser.add_argument("--output", type=Path, default=Path("runs/train"))
@@ -127,7 +128,8 @@ def main() -> None:
         folder, shards = reading(arguments.data / name, arguments.output / f"shards-{name}", 128, count)
         print(f"reading {name}/: {folder:.0f} crops/s from the folder, {shards:.0f} from shards", flush=True)
     trainings = [
-        Training(f"default, from {arguments.start.stem}", arguments.minutes, ["--from", str(arguments.start)]),
+        *(Training(f"default, {minutes:g} minutes from {arguments.start.stem}", minutes, ["--from", str(arguments.start)])
+          for minutes in (arguments.minutes, arguments.short_minutes)),
         Training("default", arguments.full_minutes, ["--from", "scratch"]),
         Training("johnson2016", arguments.minutes,
                  ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),

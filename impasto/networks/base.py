@@ -20,7 +20,7 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
     Attributes:
         margin: px on each side, which the network may use up by convolutions without padding.
-        spare: px of it that there are none of in training.
+        spare: px by which photographs in training are larger than what the loss sees of them; so much less is mirrored.
         multiple: of px that the padded image's sides must be.
         adjustable: whether the strength has an effect.
         grain_cell: px of the image for each entry of the noise that strokes begin from (`layers.Grain`), 0 without.
@@ -39,11 +39,7 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
     @property
     def border(self) -> int:
-        """Mirrored px on each side: the margin, less what is spared in training.
-
-        A network that pads inside can make out its border, if only faintly, and learns to paint a fringe there, for
-        which the loss network, blind beyond it, asks less. With a few px more afterwards, the fringe is cut off.
-        """
+        """Mirrored px on each side: the margin, less what is spared in training (`seen`)."""
         return self.margin - (self.spare if self.training else 0)
 
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
@@ -60,6 +56,16 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
     def vary(self, random: np.random.Generator) -> None:
         """Called before each batch of a training: change what is random in the network, if there is anything."""
+
+    def seen(self, random: np.random.Generator) -> tuple[slice, slice]:
+        """Rows and columns of a training's batch that the loss is to see: all but `spare`, which fall to either side.
+
+        A network can make out its border, by its own padding and by the mirror image. Where the loss network's view
+        always ends there, it learns to paint a fringe, for which that asks less; where the view's end cannot be
+        foreseen, it cannot. Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
+        """
+        rows, columns = random.integers(self.spare + 1, size=2).tolist()
+        return slice(rows, rows - self.spare or None), slice(columns, columns - self.spare or None)
 
     @abstractmethod
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class ShuffleNetwork(ImageTransformationNetwork):
         super().__init__()
         self.factor, self.down = factor, down
         self.multiple = self.grain_cell = factor * (2 if down else 1)
-        self.margin, self.spare = 40, 8
+        self.margin, self.spare = 40, 16
         self.head = Conv(3 * factor**2, width, 5)
         self.enter = Conv(width, body, 3, 2 if down else 1)
         self.blocks = nn.ModuleList(Residual(body, separable) for _ in range(blocks))

@@ -23,7 +23,7 @@ from ..files import PARTS, write_atomically
 from ..images import Picture
 from .presets import TrainingPreset
 
-FORMAT = 3  # raised when a run of an older version can no longer be resumed
+FORMAT = 4  # raised when a run of an older version can no longer be resumed
 COLUMNS = ("iteration", "images", "seconds", "crop", "learning_rate", "content", "style", "tv", "total", "validation")
 
 

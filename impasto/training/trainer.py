@@ -177,7 +177,7 @@ class Trainer:
                 if check:
                     self.checked = int(self._progress() * self.checks)
                     self._check(note)
-                step = self._describe(batch.shape[-1], losses, recent.per_second)
+                step = self._describe(batch.shape[-1] - self.network.spare, losses, recent.per_second)
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
                     reported = self.seconds
                     self._report(step, check, note)
@@ -212,16 +212,19 @@ class Trainer:
         by_iterations = progress_after(self.preset, iteration / self.preset.iterations)
         side = crop_side(self.preset, self._progress() if self.minutes is not None else by_iterations)
         first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
+        side += self.network.spare
         return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
     def _step(self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float) -> BatchLosses:
         photos = self._tensor(batch)
         strength = self._strengths()
-        self.network.vary(np.random.default_rng((self.crops.seed, 4, self.iteration)))
+        random = np.random.default_rng((self.crops.seed, 4, self.iteration))
+        self.network.vary(random)
+        seen = (..., *self.network.seen(random))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.preset, progress)
-        content = self.loss.content_features(photos)
-        painted = self._paint(network, photos, strength)
+        content = self.loss.content_features(photos[seen])
+        painted = self._paint(network, photos, strength)[seen]
         try:
             losses = self.loss(painted, content, strength**3)
         except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients

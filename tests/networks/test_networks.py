@@ -100,6 +100,23 @@ class TestEveryNetwork:
         mixing = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
         assert torch.allclose(together, alone, rtol=0, atol=1e-4) != mixing
 
+    def test_the_loss_sees_a_part_whose_place_changes(self, name: str) -> None:
+        network = fresh(name)
+        part, places = noise(1, 3, 70 + network.spare, 50 + network.spare), set()
+        for seed in range(500):
+            rows, columns = network.seen(np.random.default_rng(seed))
+            assert part[..., rows, columns].shape == (1, 3, 70, 50)
+            places.add((rows.start, columns.start))
+        assert {row for row, _ in places} == {column for _, column in places} == set(range(network.spare + 1))
+        assert network.seen(np.random.default_rng(7)) == network.seen(np.random.default_rng(7))
+
+    def test_no_more_is_padded_in_training_than_afterwards(self, name: str) -> None:
+        network, sizes = fresh(name), []
+        network.paint = lambda padded, strength: sizes.append(padded.shape) or padded  # type: ignore[method-assign, func-returns-value, assignment]
+        paint(network, noise(1, 3, 128, 128))
+        paint(network.train(), noise(1, 3, 128 + network.spare, 128 + network.spare))
+        assert np.prod(sizes[1]) <= np.prod(sizes[0])
+
     def test_the_seed_decides_the_weights(self, name: str) -> None:
         one, same, other = (fresh(name, seed).state_dict() for seed in (3, 3, 4))
         assert all(torch.equal(value, same[key]) for key, value in one.items())

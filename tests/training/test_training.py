@@ -29,6 +29,7 @@ from impasto.errors import ImpastoError
 from impasto.loss_network import LossNetwork
 from impasto.losses import style_loss
 from impasto.networks import create_network
+from impasto.networks.shuffle import ShuffleNetwork
 from impasto.style_model import read_about
 from impasto.training import TrainingResult, TrainingStep, train
 from impasto.training.perceptual import PerceptualLoss
@@ -321,6 +322,21 @@ def test_a_callback_ends_the_training_with_a_model(
 def test_what_a_callback_returns_otherwise_does_not_matter(trained: Trained, files: Path, tmp_path: Path) -> None:
     result = short(trained, files, tmp_path, iterations=2, callback=lambda _: 0)
     assert (result.iterations, result.stopped) == (2, None)
+
+
+def test_the_loss_compares_a_photograph_s_pixels_with_the_same_ones_painted(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    def paint(self: ShuffleNetwork, padded: Tensor, strength: Tensor) -> Tensor:
+        inside = padded[..., self.border :, self.border :]
+        return inside + 0 * sum(parameter.sum() for parameter in self.parameters())
+
+    quick.setattr(ShuffleNetwork, "paint", paint)
+    steps: list[TrainingStep] = []
+    short(trained, files, tmp_path, iterations=6, callback=steps.append)
+    assert [step.losses.content for step in steps] == pytest.approx([0.0] * 6, abs=1e-9)
+    assert [step.crop for step in steps] == [64] * 6
+    assert min(step.losses.style for step in steps) > 0.1
 
 
 def test_samples_too_thin_to_be_painted_are_left_out(trained: Trained, files: Path, tmp_path: Path) -> None:
