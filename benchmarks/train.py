@@ -128,8 +128,10 @@ def main() -> None:
         folder, shards = reading(arguments.data / name, arguments.output / f"shards-{name}", 128, count)
         print(f"reading {name}/: {folder:.0f} crops/s from the folder, {shards:.0f} from shards", flush=True)
     trainings = [
-        *(Training(f"default, {minutes:g} minutes from {arguments.start.stem}", minutes, ["--from", str(arguments.start)])
-          for minutes in (arguments.minutes, arguments.short_minutes)),
+        *(
+            Training(f"default, {minutes:g} min from {arguments.start.stem}", minutes, ["--from", str(arguments.start)])
+            for minutes in (arguments.minutes, arguments.short_minutes)
+        ),
         Training("default", arguments.full_minutes, ["--from", "scratch"]),
         Training("johnson2016", arguments.minutes,
                  ["--from", "scratch", "--preset", "johnson2016", "--weights", arguments.weights]),

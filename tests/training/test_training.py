@@ -329,7 +329,7 @@ def test_the_loss_compares_a_photograph_s_pixels_with_the_same_ones_painted(
 ) -> None:
     def paint(self: ShuffleNetwork, padded: Tensor, strength: Tensor) -> Tensor:
         inside = padded[..., self.border :, self.border :]
-        return inside + 0 * sum(parameter.sum() for parameter in self.parameters())
+        return inside + 0 * strength * sum(parameter.sum() for parameter in self.parameters())
 
     quick.setattr(ShuffleNetwork, "paint", paint)
     steps: list[TrainingStep] = []
