@@ -357,37 +357,62 @@ def test_a_gradient_that_is_not_finite_ends_the_training(
             return losses._replace(total=losses.total + (stylized.sum() * 0).sqrt())
 
     quick.setattr(impasto.training.perceptual, "PerceptualLoss", Steep)
-    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)"):
+    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 3\)"):
         short(trained, files, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(trained: Trained, files: Path, tmp_path: Path) -> None:
-    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)") as error:
+    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 3\)") as error:
         short(trained, files, tmp_path, style_weight=1e39)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_the_last_checkpoint_before_nan_stays(
-    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
-) -> None:
+def poisoned(*batches: int) -> type[PerceptualLoss]:
+    """A loss that is not a number in these batches."""
+
     class Poisoned(PerceptualLoss):
         calls = 0
 
         def __call__(self, stylized: Tensor, *rest: Any) -> Any:
             if stylized.requires_grad:
                 Poisoned.calls += 1
-            return super().__call__(stylized * (float("nan") if Poisoned.calls > 3 else 1), *rest)
+                stylized = stylized * (float("nan") if Poisoned.calls in batches else 1)
+            return super().__call__(stylized, *rest)
 
-    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Poisoned)
-    with pytest.raises(ImpastoError, match=r"\(iteration 4\): lower the weights or the learning rate"):
+    return Poisoned
+
+
+def test_the_last_checkpoint_before_nan_stays(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", poisoned(4, 5, 6))
+    with pytest.raises(ImpastoError, match=r"\(iteration 6\): lower the weights or the learning rate"):
         short(trained, files, tmp_path, iterations=60, checkpoint_minutes=0.0)
     folder = RunFolder(tmp_path / "run")
     state = folder.load(folder.latest)
-    assert state["iteration"] == 3
+    assert state["iteration"] == 5
     assert all(torch.isfinite(value).all() for value in state["network"].values())
     quick.setattr(impasto.training.perceptual, "PerceptualLoss", PerceptualLoss)
-    assert train(resume=folder.path, callback=lambda _: False).iterations == 4
+    assert train(resume=folder.path, callback=lambda _: False).iterations == 6
+
+
+@pytest.mark.parametrize("bad", [(1,), (2, 3)])
+def test_a_batch_whose_loss_is_not_finite_is_left_out(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch, bad: tuple[int, ...]
+) -> None:
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", poisoned(*bad))
+    notes: list[str] = []
+    steps: list[TrainingStep] = []
+    result = short(trained, files, tmp_path, iterations=5, note=notes.append, callback=steps.append)
+    assert result.iterations == 5
+    told = [f"iteration {number}: the loss is not a finite number; this batch is left out" for number in bad]
+    assert [note for note in notes if "finite" in note] == told
+    assert [step.iteration for step in steps] == [i for i in range(1, 6) if i > 1 or 1 not in bad]
+    assert all(np.isfinite(step.losses.total) for step in steps)
+    state = RunFolder(result.run).load(result.run / "latest.pt")
+    assert all(torch.isfinite(value).all() for value in state["network"].values())
+    assert {int(group["step"]) for group in state["optimizer"]["state"].values()} == {5 - len(bad)}
 
 
 # --- full disks --------------------------------------------------------------------------------------------
@@ -463,7 +488,7 @@ def test_a_decomposition_that_fails_is_a_loss_that_is_not_finite(
             return super().__call__(stylized, *rest)
 
     quick.setattr(impasto.training.perceptual, "PerceptualLoss", Failing)
-    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 1\)"):
+    with pytest.raises(ImpastoError, match=r"not a finite number any more \(iteration 3\)"):
         short(trained, files, tmp_path)
 
 
