@@ -5,8 +5,9 @@
 
 DATA holds `large/` (photographs). Without MODELs (names or files), all styles that come with Impasto.
 
-- weave: what repeats every 4 px, the network's own lattice, where the photograph is smooth. In windows of 32 × 32 px,
-  the deviation of the sixteen means over pixels at the same place in the lattice, less what noise alone would give.
+- weave: what repeats every 4 px, the network's own lattice, where the photograph is smooth. In windows of 60 × 60 px,
+  the deviation of the sixteen means over pixels at the same place in the lattice, less what any texture would give:
+  the same of lattices of 3 and 5 px, the more pixels a mean has the smaller. Below 0 where those repeat more.
 - fringe: for each side, how far the mean colour of one of the outermost 6 rows is from that of rows 12 to 28, at most.
   Photographs differ there, too: theirs is in the first row.
 
@@ -26,8 +27,8 @@ from impasto import Stylizer, images
 from impasto.images import Picture
 from impasto.styles import style_files
 
-SIDE, WINDOW, LATTICE = 640, 32, 4
-SMOOTH = 6 / 255  # deviation of the photograph in a window, at most
+SIDE, WINDOW, LATTICE = 640, 60, 4
+SMOOTH = 8 / 255  # deviation of the photograph in a window, at most
 OUTERMOST, INSIDE = slice(0, 6), slice(12, 28)
 Array = NDArray[np.float64]
 
@@ -39,17 +40,24 @@ def windows(values: Array) -> Array:
     return cut.transpose(0, 2, 1, 3).reshape(-1, WINDOW, WINDOW)
 
 
+def repeated(fine: Array, period: int) -> float:
+    """Variance of the means over pixels that are whole periods apart, times the number of pixels in each mean."""
+    repeats = WINDOW // period
+    means = fine.reshape(-1, repeats, period, repeats, period).mean((1, 3))
+    return float(means.var((1, 2)).mean()) * repeats**2
+
+
 def weave(photos: list[Picture], painted: list[Picture]) -> float:
     found = []
     for photo, picture in zip(photos, painted, strict=True):
         image = picture.to_pil().convert("L")
-        coarse = image.filter(ImageFilter.BoxBlur(LATTICE))
-        fine = windows(np.asarray(image, float) - np.asarray(coarse, float))
-        fine = fine[windows(photo.pixels.mean(2).astype(float)).std((1, 2)) < SMOOTH]
-        repeats = WINDOW // LATTICE
-        means = fine.reshape(-1, repeats, LATTICE, repeats, LATTICE).mean((1, 3))
-        found.append(means.var((1, 2)) - fine.var((1, 2)) / repeats**2)
-    return max(0.0, float(np.concatenate(found).mean())) ** 0.5
+        fine = windows(np.asarray(image, float) - np.asarray(image.filter(ImageFilter.GaussianBlur(LATTICE)), float))
+        found.append(fine[windows(photo.pixels.mean(2).astype(float)).std((1, 2)) < SMOOTH])
+    smooth = np.concatenate(found)
+    if not len(smooth):
+        raise SystemExit("nothing in these photographs is smooth")
+    more = repeated(smooth, LATTICE) - (repeated(smooth, LATTICE - 1) + repeated(smooth, LATTICE + 1)) / 2
+    return float(np.sign(more) * (abs(more) / (WINDOW // LATTICE) ** 2) ** 0.5)
 
 
 def fringe(pictures: list[Picture]) -> list[float]:

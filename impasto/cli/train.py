@@ -113,7 +113,13 @@ def _report(result: TrainingResult, as_json: bool, quiet: bool) -> int:
         loss = f"  validation loss {result.about.validation_loss:.4g}" if result.about else ""
         click.echo(f"{result.output}  {result.images_seen} photographs in {result.seconds / 60:.1f} min{loss}")
         click.echo(f"{result.run / 'contact-sheet.jpg'} shows how it came about")
-    if result.stopped == "interrupted" and is_first():
-        message = f"interrupted after {result.images_seen} photographs; go on with: impasto train --resume {result.run}"
-        click.echo(f"impasto: {message}", err=True)
-    return 130 if result.stopped == "interrupted" else 0
+    if result.stopped == "interrupted":
+        go_on = f"go on with: impasto train --resume {result.run}"
+        if is_first():
+            click.echo(f"impasto: interrupted after {result.images_seen} photographs; {go_on}", err=True)
+        return 130
+    if result.stopped is not None:
+        if is_first():
+            click.echo(f"impasto: {result.stopped}; {result.output} holds the best weights before", err=True)
+        return 1
+    return 0

@@ -61,8 +61,8 @@ class ImageTransformationNetwork(nn.Module, ABC):
         """Rows and columns of a training's batch that the loss is to see: all but `spare`, which fall to either side.
 
         A network can make out its border, by its own padding and by the mirror image. Where the loss network's view
-        always ends there, it learns to paint a fringe, for which that asks less; where the view's end cannot be
-        foreseen, it cannot. Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
+        always ends there, it learns to paint a fringe, for which that asks less; hardly where the view's end cannot be
+        foreseen. Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
         """
         rows, columns = random.integers(self.spare + 1, size=2).tolist()
         return slice(rows, rows - self.spare or None), slice(columns, columns - self.spare or None)

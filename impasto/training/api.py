@@ -47,7 +47,8 @@ class TrainingResult:
 
     output: the style model, or None where the run was interrupted. about: what it says of itself. run: its folder.
     iterations, images_seen, seconds: all told. validation: losses on the photographs held out. skipped: files that
-    were no usable photographs, and why. stopped: "interrupted", "stopped by request" or None.
+    were no usable photographs, and why. stopped: "interrupted", "stopped by request", that the loss was no longer
+    finite, or None.
     """
 
     output: Path | None
@@ -136,7 +137,8 @@ def train(
         A `TrainingResult`. After SIGINT or SIGTERM the run is saved and can be resumed, and `stopped` says so.
 
     Raises:
-        ImpastoError: bad input, contradictory options, a run that cannot be resumed, or a loss that is not finite.
+        ImpastoError: bad input, contradictory options, a run that cannot be resumed, or a loss that is not finite
+            before anything was learned.
     """
     options = dict(locals())
     tell = note or (lambda _: None)

@@ -31,7 +31,6 @@ from .schedule import crop_side, iterations_after, learning_rate, pixels_of_a_cr
 
 CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
 FEWEST_CHECKS = 4
-PATIENCE = 3  # batches one after another whose loss is not finite, before a training ends
 _LinAlgError: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # its stubs hide it
 REPORT_SECONDS = 10.0  # between rows of metrics
 VALIDATION_SIDE = 256
@@ -97,7 +96,6 @@ class Trainer:
         self.iteration, self.seconds, self.best = 0, 0.0, math.inf
         self.best_state: dict[str, Any] | None = None  # with which that loss was reached
         self.validation: Losses | None = None
-        self.unusable = 0  # batches in a row
         self.checks, self.checked = CHECKS, 0  # checks in all, and done
         self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
 
@@ -120,7 +118,6 @@ class Trainer:
             "best_state": self.best_state,
             "checks": self.checks,
             "checked": self.checked,
-            "unusable": self.unusable,
             "validation": None if self.validation is None else vars(self.validation),
             "photographs": self.crops.photographs.state(),
         }
@@ -132,7 +129,7 @@ class Trainer:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.iteration, self.seconds = state["iteration"], state["seconds"]
-            self.checks, self.checked, self.unusable = state["checks"], state["checked"], state["unusable"]
+            self.checks, self.checked = state["checks"], state["checked"]
             self.best, self.best_state = state["best"], state["best_state"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
             self.crops.photographs.restore(state["photographs"])
@@ -147,14 +144,15 @@ class Trainer:
         """Train to the end.
 
         Returns:
-            None, or why it ended early: "interrupted" (`stop` said so) or "stopped by request" (the callback did).
+            None, or why it ended early: "interrupted" (`stop` said so), "stopped by request" (the callback did), or
+            that the loss is no longer finite; the last checkpoint stays, and the best weights before.
 
         Raises:
-            ImpastoError: the loss is no longer finite, in several batches; the last checkpoint stays.
+            ImpastoError: the loss is no longer finite, and no weights were better than the first ones.
         """
         began = time.perf_counter() - self.seconds
         saved = tried = time.perf_counter()
-        reported, recent, step, losses = 0.0, _Speed(), None, None
+        reported, recent, step = 0.0, _Speed(), None
         self.network.train()
         network = self.processes.wrap(self.network)
         if self.iteration == 0:
@@ -173,11 +171,11 @@ class Trainer:
                 if progress >= 1:
                     break
                 batch, upcoming = _stack(upcoming), self._request(reader, self.iteration + 1)
-                losses = self._step(network, batch, progress, note) or losses
+                losses = self._step(network, batch, progress)
+                if losses is None:
+                    return self._diverged()
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
-                if losses is None:  # there is nothing to tell yet
-                    continue
                 check = int(self._progress() * self.checks) > self.checked
                 if check:
                     self.checked = int(self._progress() * self.checks)
@@ -220,10 +218,8 @@ class Trainer:
         side += self.network.spare
         return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
-    def _step(
-        self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float, note: Callable[[str], object]
-    ) -> BatchLosses | None:
-        """Learn from a batch; None where its loss is not finite and nothing is learned: one may go wrong."""
+    def _step(self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float) -> BatchLosses | None:
+        """Learn from a batch. None: its loss has no gradient that is finite, and the weights stay as they are."""
         photos = self._tensor(batch)
         strength = self._strengths()
         random = np.random.default_rng((self.crops.seed, 4, self.iteration))
@@ -242,19 +238,20 @@ class Trainer:
         # Gradients are shared: what is not finite in one process is so in all, and they end together.
         gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
         if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
-            self.unusable += 1
-            if self.unusable == PATIENCE:
-                raise ImpastoError(
-                    f"the loss is not a finite number any more (iteration {self.iteration + 1}): "
-                    f"lower the weights or the learning rate; {self.folder.path} keeps the last checkpoint"
-                )
-            if self.processes.first:
-                note(f"iteration {self.iteration + 1}: the loss is not a finite number; this batch is left out")
             return None
-        self.unusable = 0
         self.optimizer.step()
         self._update_average()
         return losses
+
+    def _diverged(self) -> str:
+        """Why the training ended where the loss was not finite."""
+        learned = self.best_state is not None and self.best_state["iteration"] > 0
+        (learned,) = self.processes.agree(learned)
+        why = f"the loss is not a finite number any more (iteration {self.iteration + 1})"
+        if not learned:
+            hint = f"lower the weights or the learning rate; {self.folder.path} keeps the last checkpoint"
+            raise ImpastoError(f"{why}: {hint}")
+        return why
 
     def _paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
         mixed = self.compute.dtype != torch.float32

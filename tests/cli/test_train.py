@@ -172,6 +172,14 @@ def test_an_interrupted_training_says_how_to_go_on(train: Run, run: Run, work: P
     assert (work / "painting.onnx").exists()
 
 
+def test_a_loss_that_is_no_longer_finite_is_told_beside_the_model(train: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    why, real = "the loss is not a finite number any more (iteration 9)", impasto.cli.train.train
+    monkeypatch.setattr(impasto.cli.train, "train", lambda **options: replace(real(**options), stopped=why))
+    ran = train("--json", "-q")
+    assert (ran.code, ran.err) == (1, f"impasto: {why}; painting.onnx holds the best weights before\n")
+    assert json.loads(ran.out)["stopped"] == why
+
+
 def test_help_names_every_option_and_preset(run: Run) -> None:
     ran = run("train", "--help")
     assert (ran.code, ran.err) == (0, "")

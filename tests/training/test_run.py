@@ -18,7 +18,7 @@ from tiny import RECIPE, noise
 from impasto import images
 from impasto.errors import ImpastoError
 from impasto.training.presets import TRAINING_PRESETS
-from impasto.training.run import COLUMNS, RunFolder, Settings, side_by_side
+from impasto.training.run import COLUMNS, FORMAT, RunFolder, Settings, side_by_side
 
 SETTINGS = Settings(
     painting="/some/painting.jpg", painting_hash="ab", content=["/some/photos", "/more"], photographs="cd",
@@ -77,11 +77,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "3", '"format"', "{}", '{"format": 3}', '{"format": 3, "preset": {"crops": 3}}',
-             '{"format": 3, "preset": {"crops": [], "betas": [], "none": 1}}', '{"format": 3, "preset": []}'],
+    "text", ["", "{", "[]", "null", "3", '"format"', "{}", '{"format": FORMAT}',
+             '{"format": FORMAT, "preset": {"crops": 3}}', '{"format": FORMAT, "preset": []}',
+             '{"format": FORMAT, "preset": {"crops": [], "betas": [], "none": 1}}'],
 )  # fmt: skip
 def test_damaged_settings(folder: RunFolder, text: str) -> None:
-    (folder.path / "run.json").write_text(text)
+    (folder.path / "run.json").write_text(text.replace("FORMAT", str(FORMAT)))
     with pytest.raises(ImpastoError, match=r"run\.json is damaged") as error:
         folder.settings()
     assert "\n" not in str(error.value)
