@@ -16,6 +16,7 @@ from PIL import Image
 from ran import Ran, Run, assert_refused
 from tiny import registered
 
+import impasto
 import impasto.cli.progress
 import impasto.cli.train
 from impasto.networks import NETWORKS
@@ -173,8 +174,10 @@ def test_an_interrupted_training_says_how_to_go_on(train: Run, run: Run, work: P
 
 
 def test_a_loss_that_is_no_longer_finite_is_told_beside_the_model(train: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    why, real = "the loss is not a finite number any more (iteration 9)", impasto.cli.train.train
-    monkeypatch.setattr(impasto.cli.train, "train", lambda **options: replace(real(**options), stopped=why))
+    why = "the loss is not a finite number any more (iteration 9)"
+    monkeypatch.setattr(
+        impasto.cli.train, "train", lambda **options: replace(impasto.train(**options), stopped=why)
+    )
     ran = train("--json", "-q")
     assert (ran.code, ran.err) == (1, f"impasto: {why}; painting.onnx holds the best weights before\n")
     assert json.loads(ran.out)["stopped"] == why
