@@ -44,6 +44,7 @@ RECIPE = TrainingPreset(
     content_weight=0.2,
     style_weight=1.0,
     tv_weight=0.5,
+    weave_weight=30.0,
     iterations=150,
     batch_size=2,
     crops=((1.0, 64),),

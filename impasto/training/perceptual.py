@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .. import images
@@ -74,6 +75,24 @@ class PerceptualLoss:
         share = zeros + 1 if style_share is None else style_share
         total = terms.content_weight * far + share * (terms.style_weight * off + terms.tv_weight * rough)
         return BatchLosses(far.mean(), off.mean(), rough.mean(), total.mean())
+
+
+def weave(stylized: Tensor, period: int) -> Tensor:
+    """How much of stylized images is a pattern that repeats every `period` px: the network's own lattice, no stroke.
+
+    In windows of eight periods a side (fewer in smaller images), the mean over the pixels at each place in the lattice;
+    of these means the variance, by channel, averaged over everything. What is coarser than the lattice is taken out
+    before. Impasto's own: a network fills flat parts with fleck that it draws by its upsampling, and the style loss
+    does not see that it repeats.
+
+    stylized: (B, C, H, W), a period a side at least. Returns a number, in units of the squared values.
+    """
+    fine = stylized - F.avg_pool2d(stylized, 2 * period + 1, 1, period, count_include_pad=False)
+    rows, columns = (min(8, side // period) for side in stylized.shape[-2:])
+    height, width = stylized.shape[-2] // (rows * period), stylized.shape[-1] // (columns * period)
+    windows = fine[..., : height * rows * period, : width * columns * period]
+    windows = windows.reshape(-1, height, rows, period, width, columns, period)
+    return windows.mean((2, 5)).var((2, 4), correction=0).mean()
 
 
 def perceptual_loss(

@@ -111,7 +111,7 @@ def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
     if not isinstance(preset, TrainingPreset):
         raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")
     recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
-    for number in ("content_weight", "style_weight", "tv_weight"):
+    for number in ("content_weight", "style_weight", "tv_weight", "weave_weight"):
         check_number(number.replace("_", " "), getattr(recipe, number), 0)
     check_number("learning rate", recipe.learning_rate, 1e-8, 1)
     check_integer("iterations", recipe.iterations, 1)

@@ -23,7 +23,7 @@ from ..images import Picture
 from ..networks import ImageTransformationNetwork
 from ..objective import Losses
 from .distributed import Processes
-from .perceptual import BatchLosses, PerceptualLoss
+from .perceptual import BatchLosses, PerceptualLoss, weave
 from .photographs import Crops
 from .presets import TrainingPreset
 from .run import RunFolder
@@ -233,8 +233,11 @@ class Trainer:
             losses = self.loss(painted, content, strength**3)
         except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
             losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
+        objective = losses.total
+        if self.preset.weave_weight > 0:
+            objective = objective + self.preset.weave_weight * weave(painted, self.network.multiple)
         self.optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        objective.backward()  # type: ignore[no-untyped-call]
         # Gradients are shared: what is not finite in one process is so in all, and they end together.
         gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
         if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):

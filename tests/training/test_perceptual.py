@@ -16,7 +16,7 @@ from impasto.loss_network import CAFFE, LossNetwork, Weights, conv_names
 from impasto.objective import Objective, StyleImage, Terms
 from impasto.tiling import windows
 from impasto.training import TRAINING_PRESETS
-from impasto.training.perceptual import PerceptualLoss, perceptual_loss
+from impasto.training.perceptual import PerceptualLoss, perceptual_loss, weave
 
 TERMS = Terms(
     content_layers={"relu2_2": 0.7, "relu1_1": 0.3}, style_layers={"relu1_2": 0.6, "relu2_2": 0.4},
@@ -140,3 +140,43 @@ def test_layers_without_weight_do_not_count(network: LossNetwork) -> None:
     small, large = (PerceptualLoss(network, terms, painting) for terms in (TERMS, more))
     assert large(painted, large.content_features(photo)) == small(painted, small.content_features(photo))
     assert set(large.content_features(photo)) == {"relu2_2", "relu1_1"}
+
+
+# --- the weave -----------------------------------------------------------------------------------------------
+
+
+def weave_by_hand(images: NDArray[np.float64], period: int) -> float:
+    """The definition, pixel by pixel."""
+    found = []
+    for channel in images.reshape(-1, *images.shape[-2:]):
+        height, width = channel.shape
+        fine = np.empty_like(channel)
+        for y in range(height):
+            for x in range(width):
+                around = channel[max(0, y - period) : y + period + 1, max(0, x - period) : x + period + 1]
+                fine[y, x] = channel[y, x] - around.mean()
+        down, across = (period * min(8, side // period) for side in (height, width))
+        for top in range(0, height - down + 1, down):
+            for left in range(0, width - across + 1, across):
+                window = fine[top : top + down, left : left + across]
+                places = [window[i::period, j::period].mean() for i in range(period) for j in range(period)]
+                found.append(np.var(places))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize(("period", "height", "width"), [(4, 70, 45), (2, 33, 19), (4, 11, 7), (8, 64, 70)])
+def test_the_weave_is_its_definition(period: int, height: int, width: int) -> None:
+    image = pictures(3, 2, height, width)
+    assert weave(image, period).item() == pytest.approx(weave_by_hand(image.numpy(), period), rel=1e-9)
+
+
+def test_what_repeats_is_weave_wherever_it_begins_and_what_does_not_is_not() -> None:
+    pattern = pictures(4, 1, 4, 4).repeat(1, 1, 24, 24)
+    noise = pictures(5, 1, 96, 96)
+    here = weave(pattern[..., :64, :64], 4).item()
+    assert here == pytest.approx(weave(pattern[..., 3:67, 1:65], 4).item(), rel=0.05)
+    assert here == pytest.approx(pictures(4, 1, 4, 4).var((2, 3), correction=0).mean().item(), rel=0.2)  # less at borders
+    assert weave(noise, 4).item() < here / 30
+    smooth = torch.linspace(0, 1, 96, dtype=torch.float64).expand(1, 3, 96, 96)
+    assert weave(smooth, 4).item() < 1e-6
+    assert weave(pattern[..., :64, :64], 3).item() < here / 10

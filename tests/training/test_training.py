@@ -360,6 +360,18 @@ def test_the_loss_sees_a_part_of_the_photographs_whose_place_changes(
     assert [step.crop for step in steps] == [64] * 8
 
 
+def test_a_weight_against_the_weave_changes_what_is_learned(trained: Trained, files: Path, tmp_path: Path) -> None:
+    def weights(number: float, name: str) -> Tensor:
+        preset = replace(RECIPE, iterations=3, weave_weight=number)
+        result = short(trained, files, tmp_path / name, preset=preset, iterations=None)
+        state = RunFolder(result.run).load(result.run / "latest.pt")["network"]
+        return torch.cat([value.flatten() for key, value in state.items() if key != "grain.map"])
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert not torch.equal(weights(0.0, "a"), weights(30.0, "b"))
+
+
 def test_samples_too_thin_to_be_painted_are_left_out(trained: Trained, files: Path, tmp_path: Path) -> None:
     Image.new("RGB", (800, 20)).save(tmp_path / "panorama.png")
     result = short(trained, files, tmp_path, samples=[tmp_path / "panorama.png"])
