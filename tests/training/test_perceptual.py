@@ -175,7 +175,8 @@ def test_what_repeats_is_weave_wherever_it_begins_and_what_does_not_is_not() -> 
     noise = pictures(5, 1, 96, 96)
     here = weave(pattern[..., :64, :64], 4).item()
     assert here == pytest.approx(weave(pattern[..., 3:67, 1:65], 4).item(), rel=0.05)
-    assert here == pytest.approx(pictures(4, 1, 4, 4).var((2, 3), correction=0).mean().item(), rel=0.2)  # less at borders
+    variance = pictures(4, 1, 4, 4).var((2, 3), correction=0).mean().item()
+    assert here == pytest.approx(variance, rel=0.2)  # the blur takes something from it at the borders
     assert weave(noise, 4).item() < here / 30
     smooth = torch.linspace(0, 1, 96, dtype=torch.float64).expand(1, 3, 96, 96)
     assert weave(smooth, 4).item() < 1e-6
