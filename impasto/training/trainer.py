@@ -93,8 +93,8 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), preset.learning_rate, preset.betas)
         self.batch_size = processes.share(preset.batch_size)
-        self.iteration, self.seconds, self.best = 0, 0.0, math.inf
-        self.best_state: dict[str, Any] | None = None  # with which that loss was reached
+        self.iteration, self.seconds = 0, 0.0
+        self.best_state: dict[str, Any] | None = None  # averaged weights with the least validation loss
         self.validation: Losses | None = None
         self.checks, self.checked = CHECKS, 0  # checks in all, and done
         self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
@@ -114,7 +114,6 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "iteration": self.iteration,
             "seconds": self.seconds,
-            "best": self.best,
             "best_state": self.best_state,
             "checks": self.checks,
             "checked": self.checked,
@@ -130,7 +129,7 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.iteration, self.seconds = state["iteration"], state["seconds"]
             self.checks, self.checked = state["checks"], state["checked"]
-            self.best, self.best_state = state["best"], state["best_state"]
+            self.best_state = state["best_state"]
             self.validation = None if state["validation"] is None else Losses(**state["validation"])
             self.crops.photographs.restore(state["photographs"])
         except (KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -305,9 +304,9 @@ class Trainer:
             found.append(self.loss(painted, {layer: f[index : index + 1] for layer, f in content.items()}))
         self.validation = _mean_losses(found)
         try:
-            if self.validation.total < self.best:
+            best = math.inf if self.best_state is None else self.best_state["validation"]["total"]
+            if self.validation.total < best:
                 average = {name: value.clone() for name, value in self.average.state_dict().items()}
-                self.best = self.validation.total
                 self.best_state = {
                     "average": average, "iteration": self.iteration, "validation": vars(self.validation),
                 }  # fmt: skip

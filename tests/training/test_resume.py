@@ -69,8 +69,11 @@ def assert_same(run: Path, other: Path) -> None:
             assert torch.equal(value, two[part][name]), (part, name)
     for moments, others in zip(one["optimizer"]["state"].values(), two["optimizer"]["state"].values(), strict=True):
         assert all(torch.equal(moments[name], others[name]) for name in moments)
-    assert [one[name] for name in ("iteration", "best", "checked", "validation")] == [
-        two[name] for name in ("iteration", "best", "checked", "validation")
+    assert [one[name] for name in ("iteration", "checked", "validation")] == [
+        two[name] for name in ("iteration", "checked", "validation")
+    ]
+    assert [one["best_state"][name] for name in ("iteration", "validation")] == [
+        two["best_state"][name] for name in ("iteration", "validation")
     ]
 
 
@@ -166,7 +169,7 @@ def test_a_finished_run_is_resumed_by_writing_the_model_again(place: Path, tmp_p
     assert (result.iterations, result.images_seen) == (ITERATIONS, 24)
     about = json.loads((place / "out.onnx").read_text())
     assert (about["name"], about["images_seen"]) == ("out", 24)
-    assert about["validation_loss"] == pytest.approx(state(place / "run")["best"])
+    assert about["validation_loss"] == pytest.approx(state(place / "run")["best_state"]["validation"]["total"])
     assert_same(tmp_path / "run", place / "run")
 
 

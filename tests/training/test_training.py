@@ -503,7 +503,8 @@ def test_the_best_weights_are_kept_where_they_cannot_be_written(trained: Trained
     folder = RunFolder(tmp_path / "run")
     assert folder.load(folder.best)["iteration"] == 0
     assert result.about.images_seen > 0
-    assert result.about.validation_loss == pytest.approx(folder.load(folder.latest)["best"])
+    best = folder.load(folder.latest)["best_state"]
+    assert result.about.validation_loss == pytest.approx(best["validation"]["total"])
     again = train(resume=tmp_path / "run")  # writes the model once more, of the same weights
     assert again.about is not None
     assert again.about.images_seen == result.about.images_seen
