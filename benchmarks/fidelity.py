@@ -114,12 +114,12 @@ def against_the_iterative_method(
                 if name not in rows[index]:
                     rows[index][name] = iterations_to(painted, to_tensor(photo), loss, OPTIMIZERS[name], limit)
                     file.write_text(json.dumps(rows))
-        counts = []
+        counts, asked = [], rows[: len(pictures)]  # an earlier run may have measured more
         for name in optimizers:
-            found = [row[name] for row in rows[: len(pictures)]]
+            found = [row[name] for row in asked]
             everything[name] += found
             counts.append(f"{median(found):.0f} ({min(found)} to {'over ' if max(found) == limit else ''}{max(found)})")
-        before, after = (mean(row[key] for row in rows[: len(pictures)]) for key in ("photo", "network"))
+        before, after = (mean(row[key] for row in asked) for key in ("photo", "network"))
         print(f"| {style} | {before:.3f} | {after:.4f} | {' | '.join(counts)} |", flush=True)
     print(", ".join(f"{name}: {mean(found):.0f} on average" for name, found in everything.items()))
 

@@ -401,18 +401,24 @@ def test_a_loss_that_is_not_finite_ends_the_training(trained: Trained, files: Pa
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_the_last_checkpoint_before_nan_stays(
-    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
-) -> None:
+def poisoned_after(batches: int) -> type[PerceptualLoss]:
+    """A loss that is not a number any more after so many batches."""
+
     class Poisoned(PerceptualLoss):
         calls = 0
 
         def __call__(self, stylized: Tensor, *rest: Any) -> Any:
             if stylized.requires_grad:
                 Poisoned.calls += 1
-            return super().__call__(stylized * (float("nan") if Poisoned.calls > 3 else 1), *rest)
+            return super().__call__(stylized * (float("nan") if Poisoned.calls > batches else 1), *rest)
 
-    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Poisoned)
+    return Poisoned
+
+
+def test_the_last_checkpoint_before_nan_stays(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", poisoned_after(3))
     with pytest.raises(ImpastoError, match=r"\(iteration 4\): lower the weights or the learning rate"):
         short(trained, files, tmp_path, iterations=60, checkpoint_minutes=0.0)
     folder = RunFolder(tmp_path / "run")
@@ -426,15 +432,7 @@ def test_the_last_checkpoint_before_nan_stays(
 def test_the_best_weights_before_nan_come_out(
     trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
 ) -> None:
-    class Poisoned(PerceptualLoss):
-        calls = 0
-
-        def __call__(self, stylized: Tensor, *rest: Any) -> Any:
-            if stylized.requires_grad:
-                Poisoned.calls += 1
-            return super().__call__(stylized * (float("nan") if Poisoned.calls > 24 else 1), *rest)
-
-    quick.setattr(impasto.training.perceptual, "PerceptualLoss", Poisoned)
+    quick.setattr(impasto.training.perceptual, "PerceptualLoss", poisoned_after(24))
     result = short(trained, files, tmp_path, iterations=60)
     assert result.stopped == "the loss is not a finite number any more (iteration 25)"
     assert result.iterations == 24
