@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .images import FloatArray
+from .images import FloatArray, blocks
 
 PRESERVE_COLOR = ("luminance", "match")
 
-# NTSC YIQ: the paper's choice; Y weighs the primaries as the eye does.
-_RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
-_YIQ_TO_RGB = np.linalg.inv(_RGB_TO_YIQ)
+# Y of the paper's NTSC YIQ: it weighs the primaries as the eye does.
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def to_yiq(rgb: FloatArray) -> NDArray[np.float64]:
-    """(H, W, 3) RGB in [0, 1] → luminance Y in [0, 1] and chrominance I, Q."""
-    return np.asarray(rgb @ _RGB_TO_YIQ.T)
-
-
-def to_rgb(yiq: NDArray[np.float64]) -> FloatArray:
-    """The inverse of `to_yiq`, clipped to [0, 1]."""
-    return np.clip(yiq @ _YIQ_TO_RGB.T, 0, 1).astype(np.float32)
+def luminance(rgb: FloatArray) -> FloatArray:
+    """(H, W, 3) RGB in [0, 1] → (H, W) in [0, 1]."""
+    found = rgb @ _LUMINANCE
+    return np.clip(found, 0, 1, out=found)
 
 
 def gray(rgb: FloatArray) -> FloatArray:
     """The luminance of (H, W, 3) RGB as a grey (H, W, 3) picture."""
-    return np.repeat(np.clip(to_yiq(rgb)[..., :1], 0, 1), 3, axis=2).astype(np.float32)
+    return np.repeat(luminance(rgb)[..., None], 3, axis=2)
 
 
 def match_luminance(style: FloatArray, content: FloatArray) -> FloatArray:
@@ -34,32 +31,44 @@ def match_luminance(style: FloatArray, content: FloatArray) -> FloatArray:
 
     Without this, a dark painting would darken the photograph although its colours are kept.
     """
-    source, wanted = gray(style), gray(content)
+    source, wanted = luminance(style).astype(np.float64), luminance(content).astype(np.float64)
     matched = (source - source.mean()) * (wanted.std() / max(float(source.std()), 1e-6)) + wanted.mean()
-    return np.clip(matched, 0, 1).astype(np.float32)
+    return np.repeat(np.clip(matched, 0, 1).astype(np.float32)[..., None], 3, axis=2)
 
 
 def with_luminance_of(content: FloatArray, stylized: FloatArray) -> FloatArray:
-    """`content`'s chrominance under `stylized`'s luminance (section 3.2)."""
-    yiq = to_yiq(content)
-    yiq[..., 0] = to_yiq(stylized)[..., 0]
-    return to_rgb(yiq)
+    """`content`'s chrominance under `stylized`'s luminance (section 3.2).
+
+    RGB is Y · (1, 1, 1) plus what I and Q give: another Y in its place is added to all three.
+    """
+    return np.clip(content + ((stylized - content) @ _LUMINANCE)[..., None], 0, 1)
 
 
 def match_color(style: FloatArray, content: FloatArray) -> FloatArray:
-    """Recolour `style` so that its mean and covariance in RGB are `content`'s.
+    """Recolour `style` so that its mean and covariance in RGB are `content`'s."""
+    return matching(style, content)(style)
+
+
+def matching(style: FloatArray, content: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """What recolours any part of `style` as `match_color` does.
 
     x → Σc^½ Σs^-½ (x − μs) + μc, the symmetric solution of section 3.1 (the "Image Analogies" transform).
     """
-    source, wanted = (x.reshape(-1, 3).astype(np.float64) for x in (style, content))
-    transform = _root(_covariance(wanted), 0.5) @ _root(_covariance(source), -0.5)
-    matched = (source - source.mean(0)) @ transform.T + wanted.mean(0)
-    return np.clip(matched, 0, 1).astype(np.float32).reshape(style.shape)
+    (source, spread), (wanted, asked) = _moments(style), _moments(content)
+    transform = _root(asked, 0.5) @ _root(spread, -0.5)
+
+    def recolour(part: FloatArray) -> FloatArray:
+        return np.clip((part - source) @ transform.T + wanted, 0, 1).astype(np.float32)
+
+    return recolour
 
 
-def _covariance(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3), of (N, 3) pixels: 0 of a single one."""
-    return np.cov(pixels.T, ddof=min(1, len(pixels) - 1))
+def _moments(pixels: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (3,) and covariance (3, 3), 0 of a single pixel; in blocks: a copy of a large picture is gigabytes."""
+    count = pixels[..., 0].size
+    mean = np.sum([pixels[rows].sum((0, 1), np.float64) for rows in blocks(pixels)], axis=0) / count
+    centered = ((pixels[rows] - mean).reshape(-1, 3) for rows in blocks(pixels))
+    return mean, np.sum([part.T @ part for part in centered], axis=0) / max(1, count - 1)
 
 
 def _root(covariance: NDArray[np.float64], power: float) -> NDArray[np.float64]:

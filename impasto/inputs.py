@@ -13,6 +13,7 @@ from .errors import ImpastoError, check_number
 from .images import FloatArray, ImageLike, Picture
 
 MIN_SIDE = 16  # px: the stride of the fifth block
+_HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
 
 
 @dataclass(frozen=True)
@@ -141,10 +142,14 @@ def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> 
 
 def opaque_where_hidden(picture: Picture) -> Picture:
     """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
-    if picture.alpha is None:
+    if picture.alpha is None or picture.alpha.min() > _HIDDEN:
         return picture
-    mean = np.average(picture.pixels.reshape(-1, 3), axis=0, weights=picture.alpha.ravel())
-    return replace(picture, pixels=np.where(picture.alpha[..., None] > 1e-3, picture.pixels, mean).astype(np.float32))
+    pixels, alpha = picture.pixels.copy(), picture.alpha[..., None]
+    total = np.sum([(pixels[rows] * alpha[rows]).sum((0, 1), np.float64) for rows in images.blocks(pixels)], axis=0)
+    mean = (total / picture.alpha.sum(dtype=np.float64)).astype(np.float32)
+    for rows in images.blocks(pixels):
+        pixels[rows] = np.where(alpha[rows] > _HIDDEN, pixels[rows], mean)
+    return replace(picture, pixels=pixels)
 
 
 def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
@@ -188,8 +193,9 @@ _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 def load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
     """A mask's luminance at a size."""
-    picture = images.load(mask, what)
-    values = images.resize(np.ascontiguousarray(color.gray(picture.pixels)[..., 0]), size)
+    values = color.luminance(images.load(mask, what).pixels)
+    if values.shape != (size[1], size[0]):
+        values = images.resize(values, size)
     if values.max() < 0.5:
         raise ImpastoError(f"a {what} has no white in it: white marks where the style {_MARKS[what]}")
     return values

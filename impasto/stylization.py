@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-import numpy as np
 from PIL import Image
 
 from . import color, images
 from .errors import ImpastoError, check_integer, check_number, unknown
 from .files import PathLike, read_file
-from .images import ImageLike, Picture
+from .images import FloatArray, ImageLike, Picture
 from .inputs import load_mask, opaque_where_hidden
 from .painting import Painter, Progress
 from .style_model import About
 from .styles import find_style
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of Python 3.11
+
 LARGEST_SIDE = 65_500  # px: what most formats can hold
+
+
+class Options(TypedDict, total=False):
+    """Keywords of `Stylizer.picture`, where they are described."""
+
+    strength: float
+    style_scale: float
+    size: int | None
+    preserve_color: str | None
+    mask: ImageLike | None
+    progress: Progress | None
 
 
 class Stylizer:
@@ -53,7 +66,7 @@ class Stylizer:
         """The runtime, and what it computes on or in."""
         return self._painter.runtime
 
-    def __call__(self, image: ImageLike, **options: Any) -> Image.Image:
+    def __call__(self, image: ImageLike, **options: Unpack[Options]) -> Image.Image:
         """Stylize an image: `picture`, with its options, as a Pillow image, alpha as in the input."""
         return self.picture(image, **options).to_pil()
 
@@ -86,25 +99,40 @@ class Stylizer:
             ImpastoError: no image, or an option out of its range.
         """
         check_options(strength, style_scale, size, preserve_color)
+        strength, style_scale = float(strength), float(style_scale)  # NumPy's would make the pixels float64
         content = images.load(image)
         if size is not None:
             content = content.resized(images.fit(content.size, size))
         if content.alpha is not None and content.alpha.max() == 0:
             raise ImpastoError("the image is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)
-        photo = opaque_where_hidden(content).pixels
+        content = opaque_where_hidden(content)
+        photo = content.pixels
         painted = self._painter.paint(photo, strength, style_scale, progress)
-        if preserve_color == "luminance":
-            painted = color.with_luminance_of(photo, painted)
-        elif preserve_color == "match":
-            painted = color.match_color(painted, photo)
+        _keep(painted, photo, preserve_color, where)
+        return replace(content, pixels=painted)
+
+
+def _keep(painted: FloatArray, photo: FloatArray, preserve_color: str | None, where: FloatArray | None) -> None:
+    """Put back what is kept of the photograph. In place, in blocks: of a large picture, a copy is gigabytes."""
+    if preserve_color is None and where is None:
+        return
+    recolour = color.matching(painted, photo) if preserve_color == "match" else None
+    for rows in images.blocks(painted):
+        part, before = painted[rows], photo[rows]
+        if recolour is not None:
+            part = recolour(part)
+        elif preserve_color is not None:
+            part = color.with_luminance_of(before, part)
         if where is not None:
-            painted = painted * where[..., None] + photo * (1 - where[..., None])
-        return replace(content, pixels=painted.astype(np.float32, copy=False))
+            share = where[rows, :, None]
+            part = part * share + before * (1 - share)
+        painted[rows] = part
 
 
 def stylize(
-    image: ImageLike, style: PathLike | bytes, *, runtime: str = "auto", precision: str = "auto", **options: Any
+    image: ImageLike, style: PathLike | bytes, *, runtime: str = "auto", precision: str = "auto",
+    **options: Unpack[Options],
 ) -> Image.Image:
     """Stylize one image; for many, load a `Stylizer` once. style, runtime, precision: its arguments. options: those of
     `Stylizer.picture`, where the errors are listed, too."""
@@ -117,7 +145,8 @@ def check_options(
     style_scale: float = 1.0,
     size: int | None = None,
     preserve_color: str | None = None,
-    **_: Any,
+    mask: ImageLike | None = None,  # noqa: ARG001  # checked when it is loaded
+    progress: Progress | None = None,  # noqa: ARG001
 ) -> None:
     """Raise `ImpastoError` for an option of `Stylizer.picture` out of its range."""
     check_number("strength", strength, 0, 1)

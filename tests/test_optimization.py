@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from torch import Tensor
+from yiq import to_yiq
 
 from impasto import images
-from impasto.color import to_yiq
 from impasto.errors import ImpastoError
 from impasto.images import ImageLike
 from impasto.inputs import Style

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ran import assert_raises_line
 
 import impasto
 from impasto import Stylizer, images, styles, stylize
+from impasto.color import PRESERVE_COLOR
 from impasto.images import Picture
 from impasto.painting import Painter
 from impasto.style_model import FORMAT, About, read_about, set_metadata
@@ -222,6 +224,8 @@ def test_options_out_of_range(
 
 def test_options_are_checked_before_anything_is_read() -> None:
     assert_raises_line(lambda: stylize("missing.jpg", "missing.onnx", strength=2), "^strength must be")
+    with pytest.raises(TypeError, match="strenth"):
+        stylize("missing.jpg", "missing.onnx", strenth=0.5)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -251,6 +255,7 @@ def test_wrong_images(image: Any, message: str, stylizer: Stylizer) -> None:
         ("./mine", "^no such style model: mine$"),
         ("text.onnx", r"^text\.onnx is no style model: not an ONNX file, or damaged$"),
         ("later.onnx", r"^style model later\.onnx was written by a later version of Impasto \(9\): upgrade$"),
+        ("unreadable.onnx", r"^style model unreadable\.onnx was written by a later version of Impasto \(9\): upgrade$"),
         ("folder", "^style model folder is a directory$"),
         (None, "^the style is no name or path but NoneType$"),
     ],
@@ -262,6 +267,8 @@ def test_wrong_styles(
     later = onnx.load(style_model)
     set_metadata(later, About("later", version="9", format=FORMAT + 1), {}, set())
     onnx.save(later, tmp_path / "later.onnx")
+    later.graph.node[0].op_type = "OperatorOfThen"  # no runtime of today reads it
+    onnx.save(later, tmp_path / "unreadable.onnx")
     (tmp_path / "text.onnx").write_text("this is a text\n")
     (tmp_path / "folder").mkdir()
     assert_raises_line(lambda: stylize(photo, style), message)
@@ -278,6 +285,43 @@ def test_wrong_styles(
 )
 def test_wrong_runtimes(options: dict[str, Any], message: str, style_model: Path) -> None:
     assert_raises_line(lambda: Stylizer(style_model, **options), message)
+
+
+# --- memory ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preserve_color", PRESERVE_COLOR)
+def test_options_cost_a_large_picture_no_copies(
+    preserve_color: str, stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 megapixels have 4 GB: 40 bytes a pixel, of which photograph, painting, alpha and mask are 32."""
+    monkeypatch.setattr(Painter, "paint", lambda _, photo, *__: np.sqrt(photo))
+    monkeypatch.setattr(images.picture, "_BLOCK", 1 << 16)
+    photo = np.random.default_rng(0).integers(0, 256, (2500, 2000, 4), np.uint8)
+    mask = photo[..., 0].copy()
+    for given in (None, mask):
+        tracemalloc.start()
+        try:
+            stylizer.picture(photo, preserve_color=preserve_color, mask=given)
+            assert tracemalloc.get_traced_memory()[1] < 36 * photo[..., 0].size
+        finally:
+            tracemalloc.stop()
+
+
+def test_blocks_make_no_difference(
+    stylizer: Stylizer, files: Path, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    array = np.array(photo.convert("RGBA"))
+    array[10:40, 20:60, 3] = 0
+    array[40:50, :, 3] = 100
+    for options in ({"preserve_color": "match"}, {"preserve_color": "luminance", "mask": files / "mask.png"}):
+        found = []
+        for block in (1 << 22, 700):  # of values: two rows
+            monkeypatch.setattr(images.picture, "_BLOCK", block)
+            picture = stylizer.picture(array, **options)
+            found.append((picture.pixels, picture.over_white().pixels))
+        for one, other in zip(*found, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 # --- what is imported --------------------------------------------------------------------------------------

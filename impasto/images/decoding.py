@@ -172,19 +172,25 @@ def _from_array(array: NDArray[Any], what: str) -> Picture:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise ImpastoError(f"the {what} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
-    depth = 16 if array.dtype == np.uint16 else 8
     if array.dtype in (np.uint8, np.uint16):
-        values: FloatArray = array.astype(np.float32)
-        values /= np.iinfo(array.dtype).max  # in place: of a large picture, a copy is gigabytes
+        top = np.iinfo(array.dtype).max
     elif np.issubdtype(array.dtype, np.floating):
-        values = array.astype(np.float32)
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ImpastoError(f"the {what} has floats outside [0, 1]")
+        top = 1
     else:
         raise ImpastoError(f"the {what} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
-    alpha: FloatArray | None = values[..., 3].copy() if values.shape[2] == 4 else None
-    pixels = np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values[..., :3]
-    return Picture(np.ascontiguousarray(pixels), alpha, depth)
+
+    def unit(part: NDArray[Any]) -> FloatArray:
+        values: FloatArray = part.astype(np.float32, order="C")
+        if top != 1:
+            values /= top  # in place: of a large picture, a copy is gigabytes
+        elif not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise ImpastoError(f"the {what} has floats outside [0, 1]")
+        return values
+
+    pixels = unit(array[..., :3])
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return Picture(pixels, unit(array[..., 3]) if array.shape[2] == 4 else None, 16 if array.dtype == np.uint16 else 8)
 
 
 def _decode(image: Image.Image, data: bytes | None, name: str) -> Picture:

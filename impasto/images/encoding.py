@@ -66,9 +66,8 @@ def _encode(picture: Picture, format: str, quality: int) -> bytes:
         data = _encode_sixteen_bit(picture, format)
         if data is not None:
             return data
-    if format == "JPEG" and picture.alpha is not None:
-        alpha = picture.alpha[..., None]
-        picture = Picture(picture.pixels * alpha + (1 - alpha))
+    if format == "JPEG":
+        picture = picture.over_white()
     buffer = io.BytesIO()
     options: dict[str, Any] = {"quality": quality} if format not in ("PNG", "TIFF") else {}
     if format == "TIFF":

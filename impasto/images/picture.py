@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float32]
 _BLOCK = 1 << 22  # values that are converted at a time: a large picture's copies cost more memory than it does
+
+
+def blocks(array: NDArray[Any]) -> Iterator[slice]:
+    """Slices of an array's rows, one after the other, each of some megabytes."""
+    rows = max(1, _BLOCK // array[0].size)
+    return (slice(start, start + rows) for start in range(0, len(array), rows))
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,21 @@ class Picture:
         """(H, W, 3) or, with alpha, (H, W, 4) integers of 8 or 16 bits."""
         kind, top = (np.uint16, 65535) if depth == 16 else (np.uint8, 255)
         array = np.empty((*self.pixels.shape[:2], 3 if self.alpha is None else 4), kind)
-        rows = max(1, _BLOCK // self.pixels[0].size)
-        for start in range(0, len(array), rows):
-            block = slice(start, start + rows)
-            array[block, :, :3] = np.clip(np.rint(self.pixels[block] * top), 0, top)
+        for rows in blocks(self.pixels):
+            array[rows, :, :3] = np.clip(np.rint(self.pixels[rows] * top), 0, top)
             if self.alpha is not None:
-                array[block, :, 3] = np.clip(np.rint(self.alpha[block] * top), 0, top)
+                array[rows, :, 3] = np.clip(np.rint(self.alpha[rows] * top), 0, top)
         return array
+
+    def over_white(self) -> Picture:
+        """Without transparency, on a white ground."""
+        if self.alpha is None:
+            return self
+        pixels = self.pixels.copy()
+        for rows in blocks(pixels):
+            alpha = self.alpha[rows, :, None]
+            pixels[rows] = pixels[rows] * alpha + (1 - alpha)
+        return replace(self, pixels=pixels, alpha=None)
 
     def resized(self, size: tuple[int, int]) -> Picture:
         """The picture at another (width, height), Lanczos-filtered; colours do not bleed out of transparent areas."""
