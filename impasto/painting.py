@@ -23,11 +23,12 @@ from . import runtimes
 from .errors import ImpastoError, reason
 from .images import FloatArray, fit, resize
 from .runtimes import Array, LoadedModel
-from .style_model import GRAIN, INPUT, STRENGTH, About, parse_about, unpainted_share
+from .style_model import GRAIN, INPUT, STRENGTH, About, about_of, parse_about, unpainted_share
 from .tiling import equal_spans
 
 STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for strokes of scale 1, if it is larger
 DIRECT = 1.5  # up to this times that size, it is painted in one go
+ENLARGED = 64e6  # px at most that a smaller picture is enlarged to, for small strokes
 STEP = 3.0  # px of a larger painting for each of the smaller one that it is painted over
 REACH = 64  # px: how far a pixel of the photograph reaches, in networks of five residual blocks
 ALIGNMENT = 16  # px: a multiple of what any network's input is cut into
@@ -110,7 +111,11 @@ class Painter:
 
     def __init__(self, data: bytes, what: str, runtime: str = "auto", precision: str = "auto") -> None:
         self._data, self._what, self._runtime, self._precision = data, what, runtime, precision
-        self._model = runtimes.load(data, what, runtime, precision)
+        try:
+            self._model = runtimes.load(data, what, runtime, precision)
+        except ImpastoError:
+            about_of(data, what)  # says so, if it is a later version's
+            raise
         self.about: About = parse_about(self._model.metadata, what)
         if INPUT not in self._model.inputs:
             raise ImpastoError(f"{what} is damaged: it takes no image")
@@ -229,7 +234,7 @@ class Painter:
     def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
         try:
             return model.run(feeds)
-        except (RuntimeError, MemoryError) as error:  # OpenVINO's and ONNX Runtime's are the former
+        except Exception as error:  # each runtime has classes of its own
             height, width = feeds[INPUT].shape[2:]
             raise ImpastoError(
                 f"{self._what} cannot paint {width}×{height} px in {model.name}: {reason(error)}"
@@ -271,6 +276,7 @@ def plan_sizes(size: tuple[int, int], style_scale: float, smallest: int) -> list
     """
     long = max(size)
     side = (STROKE_SIDE if long > DIRECT * STROKE_SIDE else long) / style_scale
+    side = min(side, max(long, math.sqrt(ENLARGED * long / min(size))))
     side = max(side, smallest * long / min(size), smallest)
     if side >= long:
         return [_at_least(fit(size, round(side)), smallest)]

@@ -7,7 +7,7 @@ times as fast as ONNX Runtime. ONNX Runtime is taken where it is installed with 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,11 +46,15 @@ class LoadedModel(Protocol):
         ...
 
 
+FIXED = 2  # graphs of one size
+
+
 class OpenVINO:
     """A model in OpenVINO.
 
-    It is compiled for the first image's size, with the strength as a constant: such a graph runs a third faster. Others
-    share a second one, for any size and strength, because compiling anew costs more than it gains.
+    It is compiled for the sizes of the first `FIXED` different images, with the strength as a constant: such a graph
+    runs a third faster. Others share one more, for any size and strength, because compiling anew costs more than it
+    gains. A large picture is painted at two sizes.
     """
 
     def __init__(self, data: bytes, precision: str = "auto") -> None:
@@ -65,7 +69,7 @@ class OpenVINO:
         self.inputs = [port.any_name for port in self._model.inputs]
         metadata = dict(self._model.get_rt_info().items()).get("framework", {})  # where its ONNX reader keeps them
         self.metadata = {key: str(value.value) for key, value in metadata.items()}
-        self._fixed: tuple[Any, Any] | None = None
+        self._fixed: dict[Hashable, Any] = {}
         self._any: Any = None
         self._suffix = ""
 
@@ -78,11 +82,11 @@ class OpenVINO:
         """See `LoadedModel`."""
         numbers = {name: value for name, value in feeds.items() if value.size == 1}
         arrays = {name: value for name, value in feeds.items() if value.size > 1}
-        kind = {name: value.item() for name, value in numbers.items()} | {n: v.shape for n, v in arrays.items()}
-        if self._fixed is None:
-            self._fixed = kind, self._compile(self._specialized(arrays, numbers))
-        if self._fixed[0] == kind:
-            request, given = self._fixed[1], arrays
+        kind = tuple((name, value.item() if name in numbers else value.shape) for name, value in feeds.items())
+        if kind not in self._fixed and len(self._fixed) < FIXED:
+            self._fixed[kind] = self._compile(self._specialized(arrays, numbers))
+        if kind in self._fixed:
+            request, given = self._fixed[kind], arrays
         else:
             self._any = self._any or self._compile(self._model)
             request, given = self._any, dict(feeds)

@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from .errors import ImpastoError
 from .style_model import GRAIN
 
 STATISTICS = "statistics"  # (2, channels of all normalizations, 1, 1): means, then 1 / deviations
@@ -136,7 +137,10 @@ def _epsilon(node: onnx.NodeProto) -> float:
 
 def _channels(graph: onnx.GraphProto, node: onnx.NodeProto) -> int:
     """Of a normalization: as many as its scale has, which the exporter writes into the file."""
-    return next(tensor.dims[0] for tensor in graph.initializer if tensor.name == node.input[1])
+    found = next((tensor.dims[0] for tensor in graph.initializer if tensor.name == node.input[1]), None)
+    if found is None:
+        raise ImpastoError("the style model's graph is not one that Impasto wrote: it cannot be painted in tiles")
+    return found
 
 
 def _replace_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:

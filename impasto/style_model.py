@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -91,7 +90,12 @@ def read_about(path: str | os.PathLike[str]) -> About:
     Raises:
         ImpastoError: no such file, or no style model of this version's format.
     """
-    return parse_about(_metadata(_read(Path(path))), path)
+    return about_of(read_file(path, "style model"), path)
+
+
+def about_of(data: bytes, path: str | os.PathLike[str]) -> About:
+    """`read_about` of a file's bytes. path: what error messages call it."""
+    return parse_about(_metadata(_parse(data, path)), path)
 
 
 def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> About:
@@ -121,7 +125,7 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     """
     from onnx import numpy_helper
 
-    model = _read(Path(path))
+    model = _parse(read_file(path, "style model"), path)
     about = parse_about(_metadata(model), path)
     try:
         initializers = {
@@ -159,12 +163,12 @@ def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[
     model.doc_string = f"{about.title or about.name}: neural style transfer"
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def _parse(data: bytes, path: str | os.PathLike[str]) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        return onnx.load_model_from_string(read_file(path, "style model"))
+        return onnx.load_model_from_string(data)
     except (DecodeError, ValueError):
         raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged") from None
 

@@ -55,6 +55,8 @@ def test_sizes(size: tuple[int, int], style_scale: float, smallest: int) -> None
         ((640, 480), 0.5, [(1280, 960)]),
         ((3000, 2000), 0.5, [(2048, 1365), (3000, 2000)]),
         ((10, 20), 1.0, [(36, 72)]),
+        ((1200, 1200), 0.1, [(8000, 8000)]),  # not 12,000: memory
+        ((9000, 9000), 0.1, [(9000, 9000)]),
     ],
 )
 def test_plans(size: tuple[int, int], style_scale: float, expected: list[tuple[int, int]]) -> None:

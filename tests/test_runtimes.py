@@ -57,7 +57,7 @@ def assert_like(painted: Array, wanted: Array, tolerance: tuple[float, float]) -
 def test_the_first_and_all_other_sizes_and_strengths_are_painted_as_torch_paints_them(
     runtime: str, precision: str, style_model: Path, network: ImageTransformationNetwork, image: Array
 ) -> None:
-    """OpenVINO has one graph for the first size and strength, and another for all that follow."""
+    """OpenVINO has a graph for each of the first two sizes and strengths, and another for all that follow."""
     model = load(style_model.read_bytes(), "it", runtime, precision)
     tolerance = ROUGH if (runtime, precision) == ("openvino", "auto") else EXACT
     for size, strength in (
