@@ -5,29 +5,46 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
-import uuid
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import images
 from .batch import is_image, target_name
 from .errors import ImpastoError, one_line, reason
-from .files import PathLike, read_file
+from .files import PathLike, read_file, write_atomically
 from .styles import find_style
-from .stylization import Stylizer
+from .stylization import Stylizer, check_options
 
 BATCH = 4  # images that a worker is given at a time
 
 
 @dataclass(frozen=True)
-class RayResult:
-    """made: pictures written. skipped: there already. failed: image → why."""
+class RayImage:
+    """One image that was tried. input, output: addresses. size: width and height. error: why it failed, or ""."""
 
-    made: int
+    input: str
+    output: str
+    size: tuple[int, int]
+    seconds: float
+    style: str
+    runtime: str
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `impasto stylize --json` prints it."""
+        left_out = ("size", "seconds") if self.error else ("error",)
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
+
+
+@dataclass(frozen=True)
+class RayResult:
+    """images: those that were tried. skipped: how many were there already."""
+
+    images: list[RayImage]
     skipped: int
-    failed: dict[str, str]
 
 
 def stylize_with_ray(
@@ -48,111 +65,166 @@ def stylize_with_ray(
     is skipped, so that a call after an interruption goes on.
 
     Args:
-        source, target: folders that all machines see, or addresses such as s3://bucket/photos.
+        source, target: folders that all machines see, or addresses such as s3://bucket/photos. A target within the
+            source is left out of it.
         style: a name, or a style model's file, which only this machine needs.
         quality: of lossy formats. overwrite: do again what is there already.
         runtime, precision: see `Stylizer`. options: keywords of `Stylizer.picture`.
 
     Raises:
-        ImpastoError: no images in `source`, or a folder or bucket that cannot be read.
+        ImpastoError: no images in `source`, a folder or bucket that cannot be read, one for both, two images that
+            would go to one file, or a cluster that fails.
     """
+    check_options(**options)
+    roots = _root(source), _root(target)
+    pending, skipped = _pending(*roots, overwrite)
+    model = read_file(find_style(style), "style model")
+    name = Stylizer(model, runtime=runtime, precision=precision).about.name  # a bad style is one error, not many
+    if not pending:
+        return RayResult([], skipped)
+    rows = _on_cluster(pending, (*roots, model, runtime, precision, quality, options))
+    return RayResult([
+        RayImage(
+            _join(source, row["source"]), _join(target, row["target"]), (int(row["width"]), int(row["height"])),
+            round(float(row["seconds"]), 4), name, str(row["runtime"]), str(row["error"]),
+        ) for row in sorted(rows, key=lambda row: str(row["source"]))
+    ], skipped)  # fmt: skip
+
+
+def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """What `_Worker`s with these arguments say of each (image, where its picture goes)."""
     import ray
 
-    pending, skipped = _pending(source, target, overwrite)
-    model = read_file(find_style(style), "style model")
-    Stylizer(model, runtime=runtime, precision=precision)  # a bad style is one error, not one for each machine
-    if not pending:
-        return RayResult(0, skipped, {})
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-    nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    workers = [cpus for cpus in nodes if cpus >= 1]
-    if not workers:
-        raise ImpastoError("no machine of the Ray cluster has a processor to spare")
-    dataset = ray.data.from_items([{"source": one, "target": other} for one, other in pending])
-    logging.getLogger("ray.data").setLevel(logging.WARNING)  # only now: it sets its own when it is first used
-    results = dataset.map_batches(
-        _Worker,
-        fn_constructor_args=(model, runtime, precision, quality, options),
-        batch_size=BATCH,
-        num_cpus=max(1, int(min(workers)) - 1),  # the runtime takes all of a machine; one processor is left to Ray
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=len(workers)),
-    ).take_all()
-    failed = {row["source"]: row["error"] for row in results if row["error"]}
-    return RayResult(len(results) - len(failed), skipped, failed)
+    try:
+        if not ray.is_initialized():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        workers = [cpus for cpus in nodes if cpus >= 1]
+        if not workers:
+            raise ImpastoError("no machine of the Ray cluster has a processor to spare")
+        dataset = ray.data.from_items([{"source": one, "target": other} for one, other in pending])
+        logging.getLogger("ray.data").setLevel(logging.WARNING)  # only now: it sets its own when it is first used
+        results = dataset.map_batches(
+            _Worker,
+            fn_constructor_args=arguments,
+            batch_size=BATCH,
+            num_cpus=max(1, int(min(workers)) - 1),  # the runtime takes all of a machine; one processor is left to Ray
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=len(workers)),
+        )
+        rows: list[dict[str, Any]] = results.take_all()
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+        raise ImpastoError(f"the Ray cluster failed: {one_line(error)[:500]}") from None
+    return rows
+
+
+@dataclass(frozen=True)
+class _Root:
+    """A folder here or in a bucket: its address, pyarrow's file system, and the path in it."""
+
+    address: str
+    files: Any
+    path: str
+
+    def at(self, name: str) -> str:
+        return posixpath.join(self.path, name)
+
+
+def _root(address: str) -> _Root:
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    try:
+        files, path = FileSystem.from_uri(address if "://" in address else os.path.abspath(address))  # noqa: PTH100
+    except (OSError, ValueError) as error:
+        raise ImpastoError(f"cannot read {address}: {reason(error)}") from None
+    if isinstance(files, LocalFileSystem):
+        path = os.path.realpath(path)
+    return _Root(address, files, path.rstrip("/") or "/")
+
+
+def _join(address: str, name: str) -> str:
+    return f"{address.rstrip('/')}/{name}"
+
+
+_COLUMNS = ("source", "target", "width", "height", "seconds", "runtime", "error")
 
 
 class _Worker:
-    """Loads the style once, then stylizes images by their addresses."""
+    """Loads the style once, then stylizes images by their paths in a folder."""
 
-    def __init__(self, model: bytes, runtime: str, precision: str, quality: int, options: dict[str, Any]) -> None:
+    def __init__(
+        self, source: _Root, target: _Root, model: bytes, runtime: str, precision: str, quality: int,
+        options: dict[str, Any],
+    ) -> None:  # fmt: skip
         self._stylizer = Stylizer(model, runtime=runtime, precision=precision)
-        self._quality, self._options = quality, options
+        self._source, self._target, self._quality, self._options = source, target, quality, options
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        sources, targets = ([str(one) for one in batch[key]] for key in ("source", "target"))
-        return {"source": sources, "error": list(map(self._stylize, sources, targets))}
+        names = [(str(one), str(other)) for one, other in zip(batch["source"], batch["target"], strict=True)]
+        rows = [self._stylize(*name) for name in names]
+        return {key: [row[key] for row in rows] for key in _COLUMNS}
 
-    def _stylize(self, source: str, target: str) -> str:
-        """Returns what went wrong, or an empty text."""
+    def _stylize(self, source: str, target: str) -> dict[str, Any]:
+        start, size, wrong = time.perf_counter(), (0, 0), ""
         try:
-            files, path = _filesystem(source)
-            with files.open_input_stream(path) as stream:
+            with self._source.files.open_input_stream(self._source.at(source)) as stream:
                 data = stream.read()
             picture = self._stylizer.picture(data, **self._options)
-            kind = images.WRITABLE[posixpath.splitext(target)[1].lower()]
-            _write(target, images.encode(picture, kind, self._quality))
-        except (ImpastoError, OSError, MemoryError) as error:
-            return one_line(error) or type(error).__name__
-        return ""
+            size, kind = picture.size, images.WRITABLE[posixpath.splitext(target)[1].lower()]
+            _write(self._target, target, images.encode(picture, kind, self._quality))
+        except MemoryError:
+            wrong = "out of memory: choose a smaller --size"
+        except ImpastoError as error:
+            wrong = one_line(error)
+        except Exception as error:  # whatever a decoder or a bucket may raise: one image does not stop the others
+            wrong = one_line(reason(error))
+        row = source, target, *size, time.perf_counter() - start, self._stylizer.runtime, wrong
+        return dict(zip(_COLUMNS, row, strict=True))
 
 
-def _write(target: str, data: bytes) -> None:
+def _write(root: _Root, name: str, data: bytes) -> None:
     """Whole or not at all: buckets show a file when it is closed, folders when it is renamed."""
     from pyarrow.fs import LocalFileSystem
 
-    files, path = _filesystem(target)
-    files.create_dir(posixpath.dirname(path), recursive=True)
-    part = f"{path}.{uuid.uuid4().hex}.part" if isinstance(files, LocalFileSystem) else path
-    with files.open_output_stream(part) as stream:
-        stream.write(data)
-    if part != path:
-        os.replace(part, path)
+    path = root.at(name)
+    root.files.create_dir(posixpath.dirname(path), recursive=True)
+    if not isinstance(root.files, LocalFileSystem):
+        with root.files.open_output_stream(path) as stream:
+            stream.write(data)
+        return
+    write_atomically(Path(path), data)
 
 
-def _pending(source: str, target: str, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
+def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
     """(image, where its picture goes) of all that is to be done, and how many are done already."""
+    same = source.files.equals(target.files)
+    within = None
+    if same and target.path.startswith(source.at("")):
+        within = PurePosixPath(target.path).relative_to(source.path)
     try:
-        found = list(_images_under(source))
+        found = [name for name in _images_under(source) if not within or not PurePosixPath(name).is_relative_to(within)]
         there = set() if overwrite else set(_images_under(target, missing=True))
     except (OSError, ValueError) as error:
-        raise ImpastoError(f"cannot read {source} or {target}: {reason(error)}") from None
+        raise ImpastoError(f"cannot read {source.address} or {target.address}: {reason(error)}") from None
     if not found:
-        raise ImpastoError(f"no images in {source}")
-    named = {name: str(target_name(PurePosixPath(name))) for name in found}
-    pending = [
-        (f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{to}") for name, to in named.items() if to not in there
-    ]
+        raise ImpastoError(f"no images in {source.address}")
+    named: dict[str, str] = {}
+    for name in found:
+        to = str(target_name(PurePosixPath(name)))
+        other = named.setdefault(to, name)
+        if other != name:
+            raise ImpastoError(f"{other} and {name} would both be written to {to}")
+    if same and {source.at(name) for name in found} & {target.at(to) for to in named}:
+        raise ImpastoError(f"the pictures would overwrite the images in {source.address}: give another folder")
+    pending = [(name, to) for to, name in named.items() if to not in there]
     return pending, len(found) - len(pending)
 
 
-def _images_under(folder: str, missing: bool = False) -> Iterator[str]:
+def _images_under(root: _Root, missing: bool = False) -> Iterator[str]:
     """Paths of images, relative to the folder, but for hidden ones. missing: a folder that is not there is empty."""
     from pyarrow.fs import FileSelector, FileType
 
-    files, root = _filesystem(folder)
-    for info in sorted(files.get_file_info(FileSelector(root, allow_not_found=missing, recursive=True)), key=_path):
-        name = posixpath.relpath(info.path, root)
+    selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
+    for info in sorted(selected, key=lambda info: str(info.path)):
+        name = posixpath.relpath(info.path, root.path)
         if info.type == FileType.File and is_image(PurePosixPath(name)):
             yield name
-
-
-def _path(info: Any) -> str:
-    return str(info.path)
-
-
-def _filesystem(address: str) -> tuple[Any, str]:
-    """Where an address leads: a folder here, or a bucket."""
-    from pyarrow.fs import FileSystem
-
-    return FileSystem.from_uri(address if "://" in address else os.path.abspath(address))  # noqa: PTH100

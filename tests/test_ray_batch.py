@@ -40,12 +40,20 @@ def photos(tmp_path: Path, photo: Image.Image, portrait: Image.Image) -> Path:
 
 @pytest.mark.usefixtures("cluster")
 @pytest.mark.filterwarnings("ignore")  # Ray's own, of sockets and processes that it leaves to the end
-def test_a_folder_is_stylized_and_gone_on_with(photos: Path, tmp_path: Path, style_model: Path) -> None:
-    target = tmp_path / "painted"
+def test_a_folder_is_stylized_and_gone_on_with(
+    photos: Path, portrait: Image.Image, style_model: Path
+) -> None:
+    """The results lie within the folder, and are no images of it the next time."""
+    target = photos / "100% painted, ä"
     result = stylize_with_ray(str(photos), str(target), style_model, strength=0.5, precision="float32")
-    assert (result.made, result.skipped) == (2, 0)
-    assert list(result.failed) == [f"{photos}/broken.jpg"]
-    assert "not an image" in result.failed[f"{photos}/broken.jpg"]
+    assert result.skipped == 0
+    broken, cat, woman = result.images
+    assert (broken.input, "not an image" in broken.error) == (f"{photos}/broken.jpg", True)
+    assert (cat.input, cat.output, cat.error) == (f"{photos}/cat.png", f"{target}/cat.png", "")
+    assert (woman.output, woman.size) == (f"{target}/deep/er/woman.bmp.png", portrait.size)
+    assert cat.seconds > 0
+    assert set(cat.to_dict()) == {"input", "output", "size", "seconds", "style", "runtime"}
+    assert set(broken.to_dict()) == {"input", "output", "style", "runtime", "error"}
     made = sorted(str(file.relative_to(target)) for file in target.rglob("*") if file.is_file())
     assert made == ["cat.png", "deep/er/woman.bmp.png"]
     here = Stylizer(style_model, precision="float32")(photos / "cat.png", strength=0.5)
@@ -53,9 +61,9 @@ def test_a_folder_is_stylized_and_gone_on_with(photos: Path, tmp_path: Path, sty
 
     (target / "cat.png").unlink()
     (photos / "broken.jpg").unlink()
-    again = stylize_with_ray(f"file://{photos}", f"file://{target}", style_model, strength=0.5)
-    assert (again.made, again.skipped, again.failed) == (1, 1, {})
-    assert stylize_with_ray(str(photos), str(target), style_model).made == 0
+    again = stylize_with_ray(f"file://{photos}", f"file://{photos}/100%25%20painted,%20%C3%A4", style_model)
+    assert ([one.error for one in again.images], again.skipped) == ([""], 1)
+    assert stylize_with_ray(str(photos), str(target), style_model).images == []
 
 
 def test_wrong_folders_and_styles(photos: Path, tmp_path: Path, style_model: Path) -> None:
@@ -66,7 +74,24 @@ def test_wrong_folders_and_styles(photos: Path, tmp_path: Path, style_model: Pat
         stylize_with_ray(str(tmp_path / "missing"), str(tmp_path / "out"), style_model)
     with pytest.raises(ImpastoError, match=r"^no such style model: mine\.onnx"):
         stylize_with_ray(str(photos), str(tmp_path / "out"), "mine.onnx")
+    with pytest.raises(ImpastoError, match=r"^strength must be between 0 and 1, not 2$"):
+        stylize_with_ray(str(photos), str(tmp_path / "out"), style_model, strength=2.0)
     assert not (tmp_path / "out").exists()
+
+
+def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:
+    before = (photos / "cat.png").read_bytes()
+    (photos.parent / "link").symlink_to(photos)
+    for target in (str(photos), f"{photos}/", f"file://{photos}", str(photos.parent / "link")):
+        with pytest.raises(ImpastoError, match=r"^the pictures would overwrite the images in "):
+            stylize_with_ray(str(photos), target, style_model, overwrite=True)
+    assert (photos / "cat.png").read_bytes() == before
+
+
+def test_two_images_for_one_file(photos: Path, tmp_path: Path, style_model: Path) -> None:
+    (photos / "deep/er/woman.bmp.png").touch()
+    with pytest.raises(ImpastoError, match=r"^deep/er/woman\.bmp and .* would both be written to deep/"):
+        stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
 
 
 def test_the_command_wants_a_folder_and_another(run: Run, photos: Path) -> None:
@@ -82,7 +107,8 @@ def test_the_command(photos: Path, tmp_path: Path, style_model: Path) -> None:
     command = [sys.executable, "-m", "impasto", "stylize", str(photos), *options]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1, ran.stderr
-    told = json.loads(ran.stdout)
-    assert (told["made"], told["skipped"], len(told["failed"])) == (2, 0, 1)
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [Path(one["output"]).name for one in told] == ["broken.jpg", "cat.png", "woman.bmp.png"]
+    assert ["error" in one for one in told] == [True, False, False]
     # Ray's own warnings may stand before it.
-    assert ran.stderr.splitlines()[-1] == f"impasto: {photos}/broken.jpg: {told['failed'][f'{photos}/broken.jpg']}"
+    assert ran.stderr.splitlines()[-1] == f"impasto: {photos}/broken.jpg: {told[0]['error']}"
