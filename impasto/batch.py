@@ -112,10 +112,14 @@ def run_jobs(
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 images.save(picture, job.target, quality)
                 done = Done(job, picture.size, time.perf_counter() - start)
-        except (ImpastoError, OSError) as error:
-            done = Done(job, error=one_line(error))
         except MemoryError:
             done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
+        except (ImpastoError, OSError) as error:
+            done = Done(job, error=one_line(error))
+        except ImportError:
+            raise
+        except Exception as error:  # whatever a decoder may raise: one image does not stop the others
+            done = Done(job, error=one_line(f"cannot stylize {job.source}: {reason(error)}"))
         results.append(done)
         if callback:
             callback(done)

@@ -215,17 +215,21 @@ def test_targets_that_cannot_be_written_do_not_stop_the_rest(
     assert all(one.error is None or "\n" not in one.error for one in done)
 
 
-def test_running_out_of_memory_does_not_stop_the_rest(
-    jobs: list[Job], stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError(), "out of memory for {}: choose a smaller --size"), (KeyError("x"), "cannot stylize {}: 'x'")],
+)
+def test_whatever_goes_wrong_does_not_stop_the_rest(
+    error: Exception, told: str, jobs: list[Job], stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Stylizer.picture
 
     def picture(self: Stylizer, image: Path, **options: object) -> object:
         if image == jobs[0].source:
-            raise MemoryError
+            raise error
         return whole(self, image, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Stylizer, "picture", picture)
     done = run_jobs([jobs[0], jobs[2]], stylizer, {}, 92, False)
-    assert done[0].error == f"out of memory for {jobs[0].source}: choose a smaller --size"
+    assert done[0].error == told.format(jobs[0].source)
     assert done[1].error is None

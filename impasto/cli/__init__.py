@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 from typing import Any
 
 import click
 
 from .. import __version__
-from ..errors import ImpastoError, one_line
+from ..errors import ImpastoError, one_line, reason
 from ..training.torchrun import is_first
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
@@ -58,6 +60,9 @@ def impasto() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line: errors are one line on stderr, exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold what it cannot encode
     try:
         # Click returns what a command returns, or the code of an early exit such as --help's.
         code = impasto.main(args=arguments, prog_name="impasto", standalone_mode=False)
@@ -81,6 +86,18 @@ def main(arguments: list[str] | None = None) -> Any:
     except MemoryError:
         _complain("out of memory: choose a smaller --size")
         code = 2
+    except OSError as error:  # stdout on a full disk, for one; files have errors of their own
+        _complain(one_line(f"cannot go on: {reason(error)}{f' ({error.filename})' if error.filename else ''}"))
+        code = 2
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError as error:  # now or never: at its exit, Python would have more to say about it
+        if not code:
+            _complain(one_line(f"cannot go on: {reason(error)}"))
+            code = 2
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from ..style_model import read_about
 from ..styles import find_style
+from .output import echo_json
 
 
 @click.command()
@@ -18,7 +18,7 @@ def command(style: str, as_json: bool) -> None:
     """Print what STYLE, a name or a style model's file, says of itself: painting, network, training, losses."""
     about = asdict(read_about(find_style(style)))
     if as_json:
-        click.echo(json.dumps(about, ensure_ascii=False))
+        echo_json(about)
         return
     for name, value in about.items():
         if value not in ("", None):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from ..styles import list_styles
+from .output import echo_json
 
 
 @click.command()
@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
     """List the styles that come with Impasto."""
     styles = list_styles()
     if as_json:
-        click.echo(json.dumps([asdict(about) for about in styles], ensure_ascii=False))
+        echo_json([asdict(about) for about in styles])
         return
     width = max((len(about.name) for about in styles), default=0)
     for about in styles:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,12 @@ import click
 from .. import images
 from ..batch import Done, Job, find_jobs, run_jobs
 from ..errors import ImpastoError
+from ..files import read_file, same_file
 from ..images import Picture
+from ..inputs import load_mask
 from ..stylization import Stylizer, check_options
 from .options import option_of
+from .output import echo_json
 from .progress import CountProgress
 
 _option = option_of(Stylizer.picture)
@@ -29,7 +30,7 @@ PIPE = "-"
 @click.option("--style", required=True, metavar="NAME|FILE",
               help="A style that comes with Impasto (impasto styles lists them), or a style model's .onnx file.")
 @click.option("-o", "--output", metavar="OUT", help="The picture to write, or the folder for several; NAME-STYLE or "
-              "FOLDER-STYLE in the working folder by default. - is stdout.")
+              "FOLDER-STYLE in the working folder by default. - is stdout, where stdin goes by default.")
 @_option("--strength", type=float, help="0 is the photograph, 1 the full style.")
 @_option("--style-scale", type=float, help="Stroke size: 2 doubles it.")
 @_option("--size", type=int, help="Long side of the result in px; the photograph's by default.")
@@ -60,7 +61,8 @@ def command(
 ) -> int:
     """Paint photographs in a style, each in one pass of its network.
 
-    INPUT is an image, a folder (searched recursively, its tree is kept), or - for stdin.
+    INPUT is an image, a folder (searched recursively, its tree is kept), or - for stdin. -o - writes to stdout, JPEG
+    for a JPEG image, else PNG.
 
     \b
     impasto stylize photo.jpg --style great-wave
@@ -69,36 +71,56 @@ def command(
     cat photo.jpg | impasto stylize - --style great-wave > out.jpg
     """
     check_options(options["strength"], options["style_scale"], options["size"], options["preserve_color"])
+    mask = options["mask"]
+    if mask is not None:  # what is wrong with it is told before any work
+        options["mask"] = read_file(mask, "mask")
+        decoded = images.load(mask, "mask")
+        load_mask(decoded, "mask", decoded.size)
+        del decoded
     if on_ray:
         return _on_ray(inputs, output, style, as_json, quiet, quality=quality, overwrite=overwrite, runtime=runtime,
                        precision=precision, **options)  # fmt: skip
-    if PIPE in inputs:
+    if PIPE in inputs or output == PIPE:
         if len(inputs) > 1:
-            raise ImpastoError("- is stdin, one image: it cannot be one of several")
-        return _pipe(style, output, quality, runtime, precision, as_json, quiet, options)
-    if output == PIPE:
-        raise ImpastoError("-o - writes to stdout what - reads from stdin; give a file")
+            raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
+        _spare(mask, [Path(output or PIPE)])
+        return _pipe(inputs[0], style, output, quality, runtime, precision, as_json, quiet, options)
     name = Path(style).stem
     jobs = find_jobs([Path(given) for given in inputs], None if output is None else Path(output), name)
+    _spare(mask, [job.target for job in jobs])
     several = len(jobs) > 1 or Path(inputs[0]).is_dir()
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
+    finished: list[Done] = []
+    interrupted = False
     with CountProgress("stylizing", quiet) as progress:
-        finished: list[Done] = []
 
         def on_done(done: Done) -> None:
             finished.append(done)
             if several:
                 progress.update(len(finished), len(jobs))
             if as_json:
-                click.echo(_as_json(done, stylizer))
-            if done.error and several:
-                progress.note(f"impasto: {done.error}")
+                echo_json(_as_json(done, stylizer))
 
-        run_jobs(
-            jobs, stylizer, options, quality, overwrite or not several, on_done,
-            lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
-        )  # fmt: skip
-    return _report(finished, several, stylizer, as_json, quiet)
+        try:
+            run_jobs(
+                jobs, stylizer, options, quality, overwrite or not several, on_done,
+                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if not finished:
+                raise
+            interrupted = True
+    code = _report(finished, several, stylizer, as_json, quiet)
+    if interrupted:
+        left = len(jobs) - len(finished)
+        again = "" if overwrite else ": the same command goes on"
+        click.echo(f"impasto: interrupted with {left} to do{again}", err=True)
+    return 130 if interrupted else code
+
+
+def _spare(mask: str | None, targets: list[Path]) -> None:
+    if mask is not None and any(same_file(target, Path(mask)) for target in targets):
+        raise ImpastoError(f"output {mask} would overwrite the mask")
 
 
 def _report(finished: list[Done], several: bool, stylizer: Stylizer, as_json: bool, quiet: bool) -> int:
@@ -116,6 +138,8 @@ def _report(finished: list[Done], several: bool, stylizer: Stylizer, as_json: bo
         seconds = sum(done.seconds for done in made)
         pictures = "picture" if len(made) == 1 else "pictures"
         click.echo(f"{len(made)} {pictures} in {seconds:.1f} s{skipped}{f', {len(failed)} failed' if failed else ''}")
+    for done in failed:
+        click.echo(f"impasto: {done.error}", err=True)
     if failed:
         click.echo(f"impasto: {len(failed)} of {len(finished)} images failed", err=True)
     return 1 if failed else 0
@@ -126,14 +150,14 @@ def _line(done: Done, stylizer: Stylizer) -> str:
     return f"{done.job.target}  {width}×{height}  {stylizer.about.name}  {done.seconds:.2f} s  {stylizer.runtime}"
 
 
-def _as_json(done: Done, stylizer: Stylizer) -> str:
+def _as_json(done: Done, stylizer: Stylizer) -> dict[str, Any]:
     values: dict[str, Any] = {"input": str(done.job.source), "output": str(done.job.target)}
     if done.size:
         values |= {"size": list(done.size), "seconds": round(done.seconds, 4)}
     values |= {"style": stylizer.about.name, "runtime": stylizer.runtime}
     if done.error:
         values["error"] = done.error
-    return json.dumps(values | ({"skipped": True} if done.skipped else {}), ensure_ascii=False)
+    return values | ({"skipped": True} if done.skipped else {})
 
 
 def _on_ray(
@@ -144,16 +168,20 @@ def _on_ray(
     from ..ray_batch import stylize_with_ray
 
     result = stylize_with_ray(inputs[0], output, style, **options)
+    failed = [one for one in result.images if one.error]
     if as_json:
-        click.echo(json.dumps(asdict(result), ensure_ascii=False))
+        for one in result.images:
+            echo_json(one.to_dict())
     elif not quiet:
-        click.echo(f"{output}  {result.made} made, {result.skipped} there already, {len(result.failed)} failed")
-    for name, why in result.failed.items():
-        click.echo(f"impasto: {name}: {why}", err=True)
-    return 1 if result.failed else 0
+        made = len(result.images) - len(failed)
+        click.echo(f"{output}  {made} made, {result.skipped} there already, {len(failed)} failed")
+    for one in failed:
+        click.echo(f"impasto: {one.input}: {one.error}", err=True)
+    return 1 if failed else 0
 
 
 def _pipe(
+    source: str,
     style: str,
     output: str | None,
     quality: int,
@@ -163,17 +191,22 @@ def _pipe(
     quiet: bool,
     options: dict[str, Any],
 ) -> int:
-    """From stdin to stdout or a file."""
+    """From stdin or a file to stdout or a file."""
     to_stdout = output in (None, PIPE)
     if to_stdout and as_json:
         raise ImpastoError("stdout takes the picture: --json needs a file, -o FILE")
+    if to_stdout and not sys.stdout:
+        raise ImpastoError("stdout is closed: give -o FILE")
+    if to_stdout and sys.stdout.isatty():
+        raise ImpastoError("stdout is a terminal: send it to a file (> FILE), or give -o FILE")
     target = None if to_stdout else images.check_output(str(output))
-    data = sys.stdin.buffer.read()
-    if not data:
+    if source != PIPE:
+        data = read_file(source, "image")
+    elif not (data := sys.stdin.buffer.read() if sys.stdin else b""):
         raise ImpastoError("no image on stdin")
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
     start = time.perf_counter()
-    picture: Picture = stylizer.picture(data, **options)
+    picture: Picture = stylizer.picture(data if source == PIPE else source, **options)
     if target is None:
         sys.stdout.buffer.write(images.encode(picture, "JPEG" if data[:2] == b"\xff\xd8" else "PNG", quality))
         sys.stdout.buffer.flush()
@@ -181,7 +214,7 @@ def _pipe(
     images.save(picture, target, quality)
     done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
     if as_json:
-        click.echo(_as_json(done, stylizer))
+        echo_json(_as_json(done, stylizer))
     elif not quiet:
         click.echo(_line(done, stylizer))
     return 0

@@ -202,6 +202,46 @@ def test_one_bad_file_does_not_stop_the_rest(stylize: Run, photos: Path, work: P
         f"impasto: image {photos / 'b.png'} is not an image that can be read", "impasto: 1 of 3 images failed",
     ]  # fmt: skip
     assert names(work) == ["out/a.jpg", "out/trip/b.png"]
+    assert stylize(photos, "-o", "out", "-q").err == (
+        f"impasto: image {photos / 'b.png'} is not an image that can be read\nimpasto: 1 of 3 images failed\n"
+    )
+
+
+def test_interrupted_between_two_pictures(
+    stylize: Run, photos: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = impasto.Stylizer.picture
+
+    def picture(self: impasto.Stylizer, image: Path, **options: Any) -> images.Picture:
+        if image.name == "b.png":
+            raise KeyboardInterrupt
+        return whole(self, image, **options)
+
+    monkeypatch.setattr(impasto.Stylizer, "picture", picture)
+    ran = stylize(photos, "-o", "out")
+    assert ran.code == 130
+    assert re.fullmatch(r"1 picture in \d+\.\d s\n", ran.out)
+    assert ran.err == "impasto: interrupted with 1 to do: the same command goes on\n"
+    assert names(work) == ["out/a.jpg"]
+
+
+@pytest.mark.parametrize("mask", ["missing.png", "black.png", "text.png"])
+def test_a_mask_of_no_use_is_one_error_before_any_work(mask: str, stylize: Run, photos: Path, work: Path) -> None:
+    Image.new("L", (30, 20)).save(work / "black.png")
+    (work / "text.png").write_text("this is a text\n")
+    message = {"missing.png": "no such mask", "black.png": "a mask has no white in it", "text.png": "not an image"}
+    assert_refused(stylize(photos, "-o", "out", "--mask", mask), message[mask])
+    assert names(work) == ["black.png", "text.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_a_name_that_is_no_text(style_model: Path, photos: Path, work: Path) -> None:
+    (photos / "a.jpg").rename(os.fsdecode(os.fsencode(photos) + b"/caf\xe9.jpg"))
+    ran = process(photos, "--style", style_model, "-o", work / "out", "--json", "-q")
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [Path(one["output"]).name for one in told] == ["caf\udce9.jpg", "b.png"]
+    assert len(names(work)) == 2
 
 
 # --- pipes -------------------------------------------------------------------------------------------------
@@ -218,6 +258,33 @@ def test_stdin_to_stdout(name: str, output: tuple[str, ...], style_model: Path, 
     with Image.open(io.BytesIO(ran.stdout)) as image, Image.open(io.BytesIO(expected)) as other:
         assert image.format == wanted
         np.testing.assert_array_equal(np.asarray(image), np.asarray(other))
+
+
+def test_a_file_to_stdout(style_model: Path, files: Path) -> None:
+    ran = process(files / "photo.jpg", "--style", style_model, "-o", "-", *EXACT)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == process("-", "--style", style_model, *EXACT, stdin=(files / "photo.jpg").read_bytes()).stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device")
+@pytest.mark.parametrize("output", ["-", "out.jpg"])
+@pytest.mark.usefixtures("work")
+def test_a_full_stdout(output: str, style_model: Path, files: Path) -> None:
+    command = ["-m", "impasto", "stylize", files / "photo.jpg", "--style", style_model, "-o", output]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [sys.executable, *map(str, command)], stdout=full, stderr=subprocess.PIPE, check=False, env=environment
+        )
+    assert (ran.returncode, ran.stderr) == (2, b"impasto: cannot go on: No space left on device\n")
+
+
+def test_pictures_are_not_written_to_a_terminal(
+    run: Run, files: Path, style_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    ran = run("stylize", files / "photo.jpg", "--style", style_model, "-o", "-")
+    assert_refused(ran, "stdout is a terminal: send it to a file")
 
 
 @pytest.fixture
@@ -265,9 +332,9 @@ def test_json_of_stdin_to_a_file(stylize: Run, work: Path) -> None:
         (["-o", "out.gif"], r"cannot write 'out\.gif': its name must end with one of"),
         (["-o", "out"], "cannot write 'out': its name must end with one of"),
         (["-o", "missing/out.png"], "the folder of the output does not exist: missing$"),
-        (["-o", "-"], "-o - writes to stdout what - reads from stdin; give a file$"),
         (["missing.jpg"], r"no such image: missing\.jpg$"),
-        (["-"], "- is stdin, one image: it cannot be one of several$"),
+        (["-"], "- is stdin or stdout, one image: it cannot be one of several$"),
+        (["photo.jpg", "-o", "-"], "- is stdin or stdout, one image: it cannot be one of several$"),
         (["--stile", "x"], "No such option"),
     ],
 )
@@ -331,6 +398,13 @@ def test_the_input_is_not_overwritten(stylize: Run, photos: Path, work: Path) ->
     assert_refused(stylize(photos, "-o", photos, "--overwrite"), r"output .*a\.jpg would overwrite the input$")
     assert {name: (photos / name).read_bytes() for name in names(photos)} == before
     assert names(work) == []
+
+
+def test_the_mask_is_not_overwritten(stylize: Run, files: Path, work: Path) -> None:
+    mask = work / "mask.png"
+    mask.write_bytes((files / "mask.png").read_bytes())
+    assert_refused(stylize(files / "photo.jpg", "--mask", mask, "-o", mask), "would overwrite the mask$")
+    assert mask.read_bytes() == (files / "mask.png").read_bytes()
 
 
 def test_an_output_of_the_wrong_kind(stylize: Run, photos: Path, work: Path) -> None:
