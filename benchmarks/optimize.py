@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import subprocess
 import sys
-import time
 import venv
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
 import torch
+from process import Usage, run
 
 from impasto import images
 from impasto.loss_network import LossNetwork
@@ -43,25 +41,6 @@ PAIRS = (
 PEER_STEPS = 1000
 SHORT, LONG = 3, 13  # steps of the two short runs of the peer
 TERMS = Terms({"relu4_2": 1.0}, {f"relu{b}_1": 0.2 for b in range(1, 6)}, "relative", "gram", 1.0, 1.0, 0.0)
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Of one whole process."""
-
-    seconds: float
-    peak_gb: float
-
-
-def run(command: list[str]) -> Usage:
-    """Run a command to its end and measure it from outside."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed with {process.returncode}")
-    return Usage(time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9)
 
 
 def peer_environment(folder: Path) -> Path:

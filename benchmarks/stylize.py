@@ -13,7 +13,6 @@ from command to picture.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+import process
 import torch
 from lite import PEER, installed
 from PIL import Image
@@ -28,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from impasto import Stylizer, images
 from impasto.networks import create_network
+from impasto.painting import plan_sizes
 
 SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
 MEGAPIXELS = (12, 48, 100)
@@ -92,7 +93,8 @@ def speed(photo: Path, style: str, rounds: int, folder: Path) -> None:
         image = picture.resize(size)
         own = create_network(stylizer.about.network).eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            own(torch.zeros(1, 3, size[1], size[0]))
+            for width, height in plan_sizes(size, 1.0, stylizer.about.smallest):
+                own(torch.zeros(1, 3, height, width))
         stylizer = Stylizer(style)  # compiled for this size
         calls = (
             lambda one=stylizer, image=image: seconds(lambda: one(image)),
@@ -107,24 +109,14 @@ def speed(photo: Path, style: str, rounds: int, folder: Path) -> None:
               f"{ratios[1]:.1f} | {share:.0%} |", flush=True)  # fmt: skip
 
 
-def whole(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak GB of a process."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} failed with {process.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9
-
-
 def large(photo: Path, style: str, rounds: int, folder: Path) -> None:
     picture = images.load(photo).to_pil()
     small = folder / "512.jpg"
     picture.resize((512, 512)).save(small, quality=95)
     command = [sys.executable, "-m", "impasto", "stylize", "--style", style, "-q", "-o", str(folder / "out.jpg")]
-    found = [whole([*command, str(small)]) for _ in range(rounds)]
-    print(f"from command to picture, 512×512: {median(s for s, _ in found):.2f} s, {max(gb for _, gb in found):.2f} GB")
+    found = [process.run([*command, str(small)]) for _ in range(rounds)]
+    seconds, peak = median(run.seconds for run in found), max(run.peak_gb for run in found)
+    print(f"from command to picture, 512×512: {seconds:.2f} s, {peak:.2f} GB")
     print("| megapixels | seconds | peak GB |")
     print("|---|---|---|")
     for megapixels in MEGAPIXELS:
@@ -132,8 +124,8 @@ def large(photo: Path, style: str, rounds: int, folder: Path) -> None:
         file = folder / f"{megapixels}.jpg"
         if not file.exists():
             picture.resize((round(4 * side), round(3 * side))).save(file, quality=90)
-        taken, gigabytes = whole([*command, str(file)])
-        print(f"| {megapixels} | {taken:.1f} | {gigabytes:.2f} |", flush=True)
+        run = process.run([*command, str(file)])
+        print(f"| {megapixels} | {run.seconds:.1f} | {run.peak_gb:.2f} |", flush=True)
 
 
 def main() -> None:

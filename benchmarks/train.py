@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import process
 import torch
 from matplotlib.figure import Figure
 
@@ -64,7 +63,7 @@ def reading(folder: Path, shards: Path, side: int, count: int) -> tuple[float, f
     return found[0], found[1]
 
 
-def run(command: list[str], folder: Path, kept: Path) -> None:
+def train(command: list[str], folder: Path, kept: Path) -> None:
     """Train in a process of its own, keeping a copy of each checkpoint, and its peak memory in GB.
 
     One that was interrupted is begun anew: what is measured is one undisturbed piece.
@@ -72,22 +71,16 @@ def run(command: list[str], folder: Path, kept: Path) -> None:
     for old in (folder, kept):
         shutil.rmtree(old, ignore_errors=True)
     kept.mkdir(parents=True)
-    log = kept / "log.txt"
-    with log.open("wb") as told:
-        process = subprocess.Popen(command, stdout=told, stderr=told)
-    latest, seen = folder / "latest.pt", 0.0
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if latest.exists() and latest.stat().st_mtime != seen:
-            seen = latest.stat().st_mtime
+    latest, seen = folder / "latest.pt", {0.0}
+
+    def keep() -> None:
+        if latest.exists() and latest.stat().st_mtime not in seen:
+            seen.add(latest.stat().st_mtime)
             shutil.copy(latest, kept / f"{time.time():.0f}.pt")
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                sys.exit(f"{' '.join(command)} failed with {process.returncode}: see {log}")
-            (kept / "peak").write_text(f"{usage.ru_maxrss * 1024 / 1e9:.2f}")
-            return
-        time.sleep(1)
+
+    peak = process.run(command, kept / "log.txt", keep).peak_gb
+    keep()
+    (kept / "peak").write_text(f"{peak:.2f}")
 
 
 def judge(data: Path, painting: Path) -> tuple[PerceptualLoss, torch.Tensor]:
@@ -145,7 +138,7 @@ def main() -> None:
         stem = training.label.replace(",", "").replace(" ", "-")
         model, folder, kept = (arguments.output / f"{stem}{end}" for end in (".onnx", "", "-kept"))
         if not model.exists():
-            run(
+            train(
                 [sys.executable, "-m", "impasto", "train", str(painting), "--content", str(arguments.data / "content"),
                  "-o", str(model), "--run-folder", str(folder), "--minutes", str(training.minutes), "--seed", str(SEED),
                  "--checkpoint-minutes", str(training.minutes / 20), "--quiet", *training.options],
