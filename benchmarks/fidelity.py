@@ -27,6 +27,7 @@ from statistics import mean, median
 
 import torch
 from lite import PEER, installed
+from optimize import TERMS
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -36,7 +37,7 @@ from impasto.compute import choose_precision
 from impasto.files import write_atomically
 from impasto.images import Picture
 from impasto.loss_network import LossNetwork
-from impasto.objective import Losses, Terms
+from impasto.objective import Losses
 from impasto.presets import Preset, get_preset
 from impasto.styles import style_files
 from impasto.training import TRAINING_PRESETS
@@ -45,6 +46,7 @@ from impasto.training.photographs import Crops, Photographs
 from impasto.weights import load_weights
 
 HELD_OUT, SEED, SIDE = 16, 0, 512
+RECIPE = TRAINING_PRESETS["default"]
 # What each style was trained on, as docs/styles.md says.
 PAINTINGS = {
     "great-wave": "hokusai-great-wave", "starry-night": "vangogh-starry-night", "scream": "munch-scream",
@@ -57,20 +59,15 @@ PAINTINGS = {
 OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam": get_preset("default")}
 
 
-NEUTRAL = Terms({"relu4_2": 1.0}, {f"relu{b}_1": 0.2 for b in range(1, 6)}, "relative", "gram", 1.0, 1.0, 0.0)
-
-
 def held_out(data: Path, count: int) -> list[Picture]:
     """Photographs that no style was trained on."""
     return Crops(Photographs(data / "content"), SEED, 1.0, HELD_OUT).samples(count, SIDE)
 
 
-def loss_of(painting: Picture, precision: str) -> PerceptualLoss:
-    """What a style was trained on."""
-    recipe = TRAINING_PRESETS["default"]
+def loss_network(precision: str) -> LossNetwork:
+    """Of the loss that styles were trained on."""
     dtype = choose_precision(torch.device("cpu"), precision)
-    network = LossNetwork(load_weights(recipe.loss_network), recipe.pooling, recipe.padding, dtype=dtype)
-    return perceptual_loss(network, recipe, painting)
+    return LossNetwork(load_weights(RECIPE.loss_network), RECIPE.pooling, RECIPE.padding, dtype=dtype)
 
 
 def to_tensor(picture: Picture) -> Tensor:
@@ -113,9 +110,10 @@ def against_the_iterative_method(
     print(f"| style | loss of the photographs | of the network's pictures | {heads} |")
     print("|---" * (len(optimizers) + 3) + "|")
     everything: dict[str, list[int]] = {name: [] for name in optimizers}
+    networks = {name: loss_network(OPTIMIZERS[name].precision) for name in optimizers}
     for style in styles:
         painting = images.load(data / "style" / f"{PAINTINGS[style]}.jpg")
-        losses = {name: loss_of(painting, OPTIMIZERS[name].precision) for name in optimizers}
+        losses = {name: perceptual_loss(network, RECIPE, painting) for name, network in networks.items()}
         stylizer, file = Stylizer(style), output / f"{style}.json"
         rows = json.loads(file.read_text()) if file.exists() else []
         for index, photo in enumerate(pictures):
@@ -154,7 +152,7 @@ def against_lite(data: Path, styles: list[str], weights: str, output: Path) -> N
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         theirs, ours = images.load(target).resized(photo.size), Stylizer(style).picture(photo)
         painted = images.load(painting)
-        loss = PerceptualLoss(network, NEUTRAL, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
+        loss = PerceptualLoss(network, TERMS, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
         found = [evaluate(loss, photo, one) for one in (ours, theirs)]
         both += found[0].content < found[1].content and found[0].style < found[1].style
         print(
