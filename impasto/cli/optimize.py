@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from .. import images
 from ..errors import ImpastoError
+from ..files import same_file
 from ..inputs import Style
 from ..optimization import Result, Step, optimize
 from ..plan import Plan
@@ -103,7 +103,7 @@ def command(
     """
     path = images.check_output(output)
     for given in (content, *styles, *masks, *regions):
-        if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):  # noqa: PTH121
+        if same_file(path, Path(given)):
             raise ImpastoError(f"output {path} would overwrite an input")
     interval = get_preset(options["preset"]).save_every if save_every is None else save_every
     shares = blend or [1.0] * len(styles)
