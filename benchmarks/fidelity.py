@@ -52,9 +52,11 @@ PAINTINGS = {
     "great-wave": "hokusai-great-wave", "starry-night": "vangogh-starry-night", "scream": "munch-scream",
     "van-gogh-self-portrait": "vangogh-self-portrait-straw-hat", "composition-vii": "kandinsky-composition-vii",
     "water-lilies": "monet-water-lilies-1919", "udnie": "picabia-udnie",
-    "shipwreck": "turner-shipwreck-of-the-minotaur", "the-kiss": "klimt-kiss",
+    "shipwreck": "turner-shipwreck-of-the-minotaur", "adele-bloch-bauer": "klimt-adele-bloch-bauer",
     "tableau-no-2": "mondrian-tableau-no-2-composition-vii",
 }  # fmt: skip
+# Where that was a part of it only: left, top, right, bottom in px.
+DETAILS = {"great-wave": (100, 40, 640, 689)}
 # From the photograph, pixels in [0, 1].
 OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam": get_preset("default")}
 
@@ -62,6 +64,13 @@ OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam
 def held_out(data: Path, count: int) -> list[Picture]:
     """Photographs that no style was trained on."""
     return Crops(Photographs(data / "content"), SEED, 1.0, HELD_OUT).samples(count, SIDE)
+
+
+def painting_of(data: Path, style: str) -> Picture:
+    """What a style was trained on."""
+    picture = images.load(data / "style" / f"{PAINTINGS[style]}.jpg")
+    left, top, right, bottom = DETAILS.get(style, (0, 0, *picture.size))
+    return Picture(picture.pixels[top:bottom, left:right])
 
 
 def loss_network(precision: str) -> LossNetwork:
@@ -112,7 +121,7 @@ def against_the_iterative_method(
     everything: dict[str, list[int]] = {name: [] for name in optimizers}
     networks = {name: loss_network(OPTIMIZERS[name].precision) for name in optimizers}
     for style in styles:
-        painting = images.load(data / "style" / f"{PAINTINGS[style]}.jpg")
+        painting = painting_of(data, style)
         losses = {name: perceptual_loss(network, RECIPE, painting) for name, network in networks.items()}
         stylizer, file = Stylizer(style), output / f"{style}.json"
         rows = json.loads(file.read_text()) if file.exists() else []
@@ -144,14 +153,14 @@ def against_lite(data: Path, styles: list[str], weights: str, output: Path) -> N
     print("|---|---|---|---|---|")
     rows, both = [], 0
     for photo, style in zip(held_out(data, len(styles)), styles, strict=True):
-        source, target = output / f"{style}-photo.png", output / f"{style}-lite.png"
-        painting = data / "style" / f"{PAINTINGS[style]}.jpg"
+        source, painting, target = (output / f"{style}-{part}.png" for part in ("photo", "painting", "lite"))
+        painted = painting_of(data, style)
         images.save(photo, source)
+        images.save(painted, painting)
         if not target.exists():
             command = [program, "stylize", source, "--style-image", painting, "-o", target]
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         theirs, ours = images.load(target).resized(photo.size), Stylizer(style).picture(photo)
-        painted = images.load(painting)
         loss = PerceptualLoss(network, TERMS, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
         found = [evaluate(loss, photo, one) for one in (ours, theirs)]
         both += found[0].content < found[1].content and found[0].style < found[1].style

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import images
 from .errors import ImpastoError, one_line, reason
+from .files import walk
 from .stylization import Stylizer
 
 
@@ -139,7 +140,7 @@ def target_name(name: PurePath) -> PurePath:
 def _images_in(folder: Path, output: Path) -> Iterator[Path]:
     """In alphabetical order."""
     left_out = output.resolve()
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(walk(folder)):
         if not is_image(path.relative_to(folder)) or not path.is_file():
             continue
         if left_out != folder.resolve() and path.resolve().is_relative_to(left_out):

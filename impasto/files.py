@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import ImpastoError, reason
@@ -70,6 +71,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """All files below a folder; links to folders are followed, but not in a circle."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
+        yield from (Path(place, name) for name in files)
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -13,7 +13,6 @@ from .errors import ImpastoError, check_number
 from .images import FloatArray, ImageLike, Picture
 
 MIN_SIDE = 16  # px: the stride of the fifth block
-_HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
 
 
 @dataclass(frozen=True)
@@ -142,13 +141,13 @@ def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> 
 
 def opaque_where_hidden(picture: Picture) -> Picture:
     """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
-    if picture.alpha is None or picture.alpha.min() > _HIDDEN:
+    if picture.alpha is None or picture.alpha.min() > images.HIDDEN:
         return picture
     pixels, alpha = picture.pixels.copy(), picture.alpha[..., None]
     total = np.sum([(pixels[rows] * alpha[rows]).sum((0, 1), np.float64) for rows in images.blocks(pixels)], axis=0)
     mean = (total / picture.alpha.sum(dtype=np.float64)).astype(np.float32)
     for rows in images.blocks(pixels):
-        pixels[rows] = np.where(alpha[rows] > _HIDDEN, pixels[rows], mean)
+        pixels[rows] = np.where(alpha[rows] > images.HIDDEN, pixels[rows], mean)
     return replace(picture, pixels=pixels)
 
 

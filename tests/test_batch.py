@@ -79,6 +79,16 @@ def test_a_folder_is_searched_and_its_tree_kept() -> None:
     ]  # fmt: skip
 
 
+def test_links_to_folders_are_followed_but_not_in_a_circle(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "five.jpg").touch()
+    (folder / "photos" / "more").symlink_to(folder / "elsewhere")
+    (folder / "elsewhere" / "back").symlink_to(folder / "photos")
+    assert [source for source, _ in found(["photos"])] == [
+        "photos/more/five.jpg", "photos/one.jpg", "photos/trip/three.gif", "photos/trip/two.webp",
+    ]  # fmt: skip
+
+
 def test_the_working_folder_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder / "photos")
     assert found(["."])[0] == ("one.jpg", "photos-wave/one.jpg")

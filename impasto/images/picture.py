@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 FloatArray = NDArray[np.float32]
+HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
 _BLOCK = 1 << 22  # values that are converted at a time: a large picture's copies cost more memory than it does
 
 
@@ -73,8 +74,8 @@ class Picture:
         alpha = resize(self.alpha, size)
         premultiplied = resize(self.pixels * self.alpha[..., None], size)
         plain = resize(self.pixels, size)
-        seen = alpha[..., None] > 1e-3
-        pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], 1e-3), plain)
+        seen = alpha[..., None] > HIDDEN
+        pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], HIDDEN), plain)
         return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
 
 

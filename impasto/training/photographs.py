@@ -24,6 +24,7 @@ from PIL import Image
 
 from .. import images
 from ..errors import ImpastoError, check_integer, one_line, reason
+from ..files import walk
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
@@ -86,7 +87,7 @@ class Photographs:
 
     def _list(self, source: Path) -> Iterator[Entry]:
         if os.path.isdir(source):
-            found = sorted(path for path in _walk(source) if os.path.isfile(path))
+            found = sorted(path for path in walk(source) if os.path.isfile(path))
             # What earlier runs painted into this folder is nothing to learn from.
             runs = {path.parent for path in found if path.name == "run.json" and (path.parent / "samples").is_dir()}
             files = [path for path in found if runs.isdisjoint(path.parents)]
@@ -246,15 +247,6 @@ def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> 
     x, y = left * (width - window), top * (height - window)
     box = (x, y, x + window, y + window)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box, reducing_gap=2.0))
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder; links to folders are followed, but not in a circle."""
-    seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
-        yield from (Path(place, name) for name in files)
 
 
 def _length(file: Path) -> int:
