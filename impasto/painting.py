@@ -157,6 +157,7 @@ class Painter:
                 after = photo if larger == size or not unpainted else resize(photo, larger)
                 source = Enlarged(painted, larger, after, small, unpainted)
                 small = after
+                del painted  # of 100 megapixels, a quarter of a gigabyte that is not needed while the next is made
         if sizes[-1] != size:
             painted = Enlarged(painted, size, photo, small, unpainted).window(0, 0, *size)
         if not self.about.adjustable and strength < 1:
