@@ -20,7 +20,7 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
     Attributes:
         margin: px on each side, which the network may use up by convolutions without padding.
-        spare: px by which photographs in training are larger than what the loss sees of them; so much less is mirrored.
+        spare: px by which photographs in training are larger than what the loss sees of them.
         multiple: of px that the padded image's sides must be.
         adjustable: whether the strength has an effect.
         grain_cell: px of the image for each entry of the noise that strokes begin from (`layers.Grain`), 0 without.
@@ -37,11 +37,6 @@ class ImageTransformationNetwork(nn.Module, ABC):
         """The shortest side of an image in px: a mirror image is no longer than the image."""
         return self.margin + self.multiple
 
-    @property
-    def border(self) -> int:
-        """Mirrored px on each side: the margin, less what is spared in training (`seen`)."""
-        return self.margin - (self.spare if self.training else 0)
-
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
         """image: (B, 3, H, W) RGB in [0, 1]. strength: (B,) in [0, 1]; None is 1. Returns the like of `image`."""
         height, width = image.shape[-2:]
@@ -49,7 +44,7 @@ class ImageTransformationNetwork(nn.Module, ABC):
             raise ImpastoError(f"an image of {width}×{height} px is too small: at least {self.smallest} px a side")
         if strength is None:
             strength = image.new_ones(image.shape[0])
-        before, step = self.border, self.multiple
+        before, step = self.margin, self.multiple
         after = [before + (-side - 2 * before) % step for side in (width, height)]
         padded = F.pad(image, (before, after[0], before, after[1]), mode="reflect")
         return self.paint(padded, strength.view(-1, 1, 1, 1))[..., :height, :width]
@@ -60,9 +55,9 @@ class ImageTransformationNetwork(nn.Module, ABC):
     def seen(self, random: np.random.Generator) -> tuple[slice, slice]:
         """Rows and columns of a training's batch that the loss is to see: all but `spare`, which fall to either side.
 
-        A network can make out its border, by its own padding and by the mirror image. Where the loss network's view
-        always ends there, it learns to paint a fringe, for which that asks less; hardly where the view's end cannot be
-        foreseen. Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
+        A network can make out its border by the mirror image beyond it. Where the loss network's view always ends
+        there, it learns to paint a fringe, for which that asks less; hardly where the view's end cannot be foreseen.
+        Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
         """
         rows, columns = random.integers(self.spare + 1, size=2).tolist()
         return slice(rows, rows - self.spare or None), slice(columns, columns - self.spare or None)

@@ -34,7 +34,7 @@ class InstanceNorm(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution, instance normalization and, unless `activate` is False, a ReLU. Zero padding keeps the size.
+    """Convolution, without padding, instance normalization and, unless `activate` is False, a ReLU.
 
     separable: a depthwise and a pointwise convolution (Howard et al. 2017) in place of the full one.
     """
@@ -51,12 +51,10 @@ class Conv(nn.Module):
         super().__init__()
         # The normalization's shift replaces the bias.
         if separable:
-            self.depthwise = nn.Conv2d(
-                inputs, inputs, kernel, stride, kernel // 2, groups=inputs, bias=False
-            )
+            self.depthwise = nn.Conv2d(inputs, inputs, kernel, stride, groups=inputs, bias=False)
             self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
         else:
-            self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+            self.conv = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
         self.separable = separable
         self.norm = InstanceNorm(outputs, activate)
 
@@ -69,7 +67,10 @@ class Conv(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions and the way around them (He et al. 2016); no ReLU at the end, as in Johnson et al. 2016."""
+    """Two 3×3 convolutions and the way around them, cropped by 2 px on each side (He et al. 2016).
+
+    No ReLU at the end, as in Johnson et al. 2016.
+    """
 
     def __init__(self, channels: int, separable: bool) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        return x + self.second(self.first(x, strength), strength)
+        return x[..., 2:-2, 2:-2] + self.second(self.first(x, strength), strength)
 
 
 class Grain(nn.Module):
@@ -119,6 +120,7 @@ class SubpixelConv(nn.Module):
     Feature maps at that resolution are kept pixel-unshuffled (Shi et al. 2016): factor² channels for each of theirs,
     one for each place in a block. A convolution there is one of 3×3 between blocks here, whose kernels hold the
     larger one's entries, each where it belongs. Full resolution costs memory traffic more than anything: none of that.
+    Without padding, a block on each side is used up.
 
     What is flat stays flat: the grid that a free pixel-shuffle draws (Odena et al. 2016; with equal kernels to start
     from, Aitken et al. 2017, it was still to be seen after 4,000 photographs) cannot be expressed.
@@ -148,9 +150,9 @@ class SubpixelConv(nn.Module):
         nn.init.normal_(self.weight, std=1 / (3 * inputs * side**2) ** 0.5)  # of nn.Conv2d; tanh saturates at twice it
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs · factor² or, to enlarge, inputs, H, W) → (B, outputs · factor², H, W), as for F.pixel_shuffle."""
+        """(B, inputs · factor², or inputs to enlarge, H, W) → (B, outputs · factor², H − 2, W − 2) to shuffle."""
         kernels, bias = self._plain()
-        return F.conv2d(x, kernels, bias, padding=1)
+        return F.conv2d(x, kernels, bias)
 
     def _plain(self) -> tuple[Tensor, Tensor]:
         """Kernels and bias of the convolution between blocks."""
@@ -161,6 +163,6 @@ class SubpixelConv(nn.Module):
     def as_conv2d(self) -> nn.Conv2d:
         """The convolution between blocks, as it is now: for converters that know no tensors of so many dimensions."""
         kernels, bias = self._plain()
-        convolution = nn.Conv2d(kernels.shape[1], kernels.shape[0], kernels.shape[2], padding=1)
+        convolution = nn.Conv2d(kernels.shape[1], kernels.shape[0], kernels.shape[2])
         convolution.load_state_dict({"weight": kernels, "bias": bias})
         return convolution

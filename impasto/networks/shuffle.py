@@ -2,6 +2,10 @@
 
 pixel-unshuffle → 5×5 convolution → stride 2 → noise → residual blocks → nearest ×2 → 3×3 → two subpixel convolutions →
 pixel-shuffle → tanh.
+
+No convolution is padded, as in the residual blocks of Johnson et al. 2016. What a padded one makes of a border would be
+in the statistics of instance normalization, the more of it the smaller the image: a network that learned on crops would
+paint large pictures in other colours.
 """
 
 from __future__ import annotations
@@ -47,7 +51,9 @@ class ShuffleNetwork(ImageTransformationNetwork):
         super().__init__()
         self.factor, self.down = factor, down
         self.multiple = self.grain_cell = factor * (2 if down else 1)
-        self.margin, self.spare = 40, 16
+        # What the convolutions use up on each side, none of them being padded.
+        self.margin = factor * (5 + bool(fine)) + 2 * blocks * self.multiple
+        self.spare = 16
         self.head = Conv(3 * factor**2, width, 5)
         self.enter = Conv(width, body, 3, 2 if down else 1)
         self.blocks = nn.ModuleList(Residual(body, separable) for _ in range(blocks))
@@ -73,10 +79,10 @@ class ShuffleNetwork(ImageTransformationNetwork):
         if self.fine is not None:
             x = F.relu(self.fine(x))
         x = F.pixel_shuffle(self.tail(x), self.factor).float()
-        return _mixed(torch.tanh(x), padded, strength, self.border)
+        return _mixed(torch.tanh(x), padded, strength, self.margin)
 
 
 def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:
-    """The stylized image: what a network paints, in [-1, 1], and the padded image, less the margin above and left."""
-    inside, share = (..., slice(margin, None), slice(margin, None)), 1 - unpainted_share(strength)
-    return share * (painted[inside] + 1) / 2 + (1 - share) * padded[inside]
+    """The stylized image: what a network paints, in [-1, 1], and the padded image, less the margin."""
+    inside, share = (..., slice(margin, -margin), slice(margin, -margin)), 1 - unpainted_share(strength)
+    return share * (painted + 1) / 2 + (1 - share) * padded[inside]

@@ -94,7 +94,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(self.network.parameters(), preset.learning_rate, preset.betas)
         self.batch_size = processes.share(preset.batch_size)
         self.iteration, self.seconds = 0, 0.0
-        self.best_state: dict[str, Any] | None = None  # averaged weights with the least validation loss
+        self.best_state: dict[str, Any] | None = None  # averaged weights with the least objective in validation
         self.validation: Losses | None = None
         self.checks, self.checked = CHECKS, 0  # checks in all, and done
         self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
@@ -290,7 +290,7 @@ class Trainer:
 
     @torch.no_grad()
     def _check(self, note: Callable[[str], object]) -> None:
-        """Validation loss and samples of the averaged weights; the best are kept."""
+        """Validation loss and samples of the averaged weights; the best in all that is trained on are kept."""
         if not self.processes.first:
             return
         if self._held_out is None:
@@ -298,17 +298,21 @@ class Trainer:
             parts = [self.loss.content_features(photo) for photo in torch.split(photos, 1)]
             self._held_out = photos, {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
         photos, content = self._held_out
-        found = []
+        found, woven = [], 0.0
         for index, photo in enumerate(torch.split(photos, 1)):
             painted = self._paint(self.average, photo, photo.new_ones(1))
             found.append(self.loss(painted, {layer: f[index : index + 1] for layer, f in content.items()}))
+            if self.preset.weave_weight > 0:
+                woven += weave(painted, self.network.multiple).item() / len(photos)
         self.validation = _mean_losses(found)
+        objective = self.validation.total + self.preset.weave_weight * woven
         try:
-            best = math.inf if self.best_state is None else self.best_state["validation"]["total"]
-            if self.validation.total < best:
+            best = math.inf if self.best_state is None else self.best_state["objective"]
+            if objective < best:
                 average = {name: value.clone() for name, value in self.average.state_dict().items()}
                 self.best_state = {
                     "average": average, "iteration": self.iteration, "validation": vars(self.validation),
+                    "objective": objective,
                 }  # fmt: skip
                 self.folder.save(self.folder.best, self.best_state)
             if self.iteration == 0:

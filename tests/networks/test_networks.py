@@ -41,7 +41,7 @@ def paint(network: ImageTransformationNetwork, image: Tensor, *strengths: float)
 class TestEveryNetwork:
     """The contract of `ImageTransformationNetwork`: a new entry of `NETWORKS` is tested by being there."""
 
-    @pytest.mark.parametrize("size", [(64, 64), (65, 97), (78, 63)])
+    @pytest.mark.parametrize("size", [(64, 64), (65, 97), (78, 65)])
     def test_the_picture_has_the_size_of_the_image(self, name: str, size: tuple[int, int]) -> None:
         image = noise(2, 3, *size)
         painted = paint(stir(fresh(name)), image)
@@ -60,7 +60,7 @@ class TestEveryNetwork:
     @pytest.mark.parametrize(("less", "axis"), [(1, 2), (1, 3), (8, 3)])
     def test_too_small_an_image_is_refused_in_one_line(self, name: str, less: int, axis: int) -> None:
         network = fresh(name)
-        shape = [1, 3, 64, 64]
+        shape = [1, 3, 80, 80]
         shape[axis] = network.smallest - less
         told = f"an image of {shape[3]}×{shape[2]} px is too small: at least {network.smallest} px a side"
         with pytest.raises(ImpastoError) as caught:
@@ -70,8 +70,8 @@ class TestEveryNetwork:
     @pytest.mark.parametrize("training", [False, True])
     def test_gradients_reach_every_parameter(self, name: str, training: bool) -> None:
         network = stir(fresh(name)).train(training)
-        image = noise(2, 3, 48, 52).requires_grad_()
-        target = noise(2, 3, 48, 52, seed=1)
+        image = noise(2, 3, 64, 68).requires_grad_()
+        target = noise(2, 3, 64, 68, seed=1)
         (network(image, torch.tensor([0.4, 0.7])) - target).square().mean().backward()
         assert image.grad is not None
         assert image.grad.abs().sum() > 0
@@ -86,7 +86,7 @@ class TestEveryNetwork:
                 assert parameter.grad.abs().sum() > 0, key
 
     def test_an_image_is_painted_alike_alone_and_in_a_batch(self, name: str) -> None:
-        network, images, strengths = stir(fresh(name)), noise(3, 3, 50, 61), (1.0, 0.3, 0.6)
+        network, images, strengths = stir(fresh(name)), noise(3, 3, 66, 77), (1.0, 0.3, 0.6)
         images[1] *= 0.2  # statistics that leak from one image to the next would show
         together = paint(network, images, *strengths)
         for index, strength in enumerate(strengths):
@@ -94,7 +94,7 @@ class TestEveryNetwork:
             torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-4)
 
     def test_images_are_painted_independently_in_training(self, name: str) -> None:
-        network, images = stir(fresh(name)).train(), noise(2, 3, 48, 48)
+        network, images = stir(fresh(name)).train(), noise(2, 3, 64, 64)
         together, alone = paint(network, images)[:1], paint(network, images[:1])
         # Batch normalization alone mixes them, and should.
         mixing = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
@@ -110,34 +110,21 @@ class TestEveryNetwork:
         assert {row for row, _ in places} == {column for _, column in places} == set(range(network.spare + 1))
         assert network.seen(np.random.default_rng(7)) == network.seen(np.random.default_rng(7))
 
-    def test_no_more_is_padded_in_training_than_afterwards(self, name: str) -> None:
-        network, areas = fresh(name), []
-        paint_padded = network.paint
-
-        def spy(padded: Tensor, strength: Tensor) -> Tensor:
-            areas.append(padded[0, 0].numel())
-            return paint_padded(padded, strength)
-
-        network.paint = spy  # type: ignore[method-assign]
-        paint(network, noise(1, 3, 128, 128))
-        paint(network.train(), noise(1, 3, 128 + network.spare, 128 + network.spare))
-        assert areas[1] <= areas[0]
-
     def test_the_seed_decides_the_weights(self, name: str) -> None:
         one, same, other = (fresh(name, seed).state_dict() for seed in (3, 3, 4))
         assert all(torch.equal(value, same[key]) for key, value in one.items())
         assert not all(torch.equal(value, other[key]) for key, value in one.items())
 
     def test_no_strength_is_full_strength(self, name: str) -> None:
-        network, image = stir(fresh(name)), noise(2, 3, 50, 49)
+        network, image = stir(fresh(name)), noise(2, 3, 66, 65)
         assert torch.equal(paint(network, image), paint(network, image, 1.0, 1.0))
 
     def test_one_strength_holds_for_the_whole_batch(self, name: str) -> None:
-        network, image = stir(fresh(name)), noise(2, 3, 48, 48)
+        network, image = stir(fresh(name)), noise(2, 3, 64, 64)
         assert torch.equal(paint(network, image, 0.5), paint(network, image, 0.5, 0.5))
 
     def test_strength_from_the_photograph_to_the_painting(self, name: str) -> None:
-        network, image = stir(fresh(name)), noise(1, 3, 49, 54)
+        network, image = stir(fresh(name)), noise(1, 3, 65, 70)
         painted = paint(network, image)
         assert (painted - image).abs().mean() > 0.05
         if not network.adjustable:
@@ -265,7 +252,7 @@ def test_a_subpixel_convolution_is_one_at_the_higher_resolution(factor: int, enl
     else:
         large = noise(2, 5, 6 * factor, 7 * factor).double()
         x = F.pixel_unshuffle(large, factor)
-    expected = F.conv2d(large, layer.weight, layer.bias, padding=factor)
+    expected = F.conv2d(large, layer.weight, layer.bias)
     torch.testing.assert_close(F.pixel_shuffle(layer(x), factor), expected)
 
 
@@ -274,8 +261,37 @@ def test_what_is_flat_stays_flat(factor: int) -> None:
     """No grid, whatever the weights: a free pixel-shuffle would draw one."""
     first, second = SubpixelConv(5, 4, factor, enlarge=True), SubpixelConv(4, 3, factor)
     flat = F.pixel_shuffle(second(F.relu(first(torch.rand(1, 5, 1, 1).expand(1, 5, 8, 8)))), factor)
-    inside = flat[..., 2 * factor : -2 * factor, 2 * factor : -2 * factor]
-    torch.testing.assert_close(inside, inside[..., :1, :1].expand_as(inside), rtol=0, atol=1e-5)
+    torch.testing.assert_close(flat, flat[..., :1, :1].expand_as(flat), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+def test_nothing_but_the_image_is_in_the_statistics(name: str) -> None:
+    """An even image without noise is even in every layer, up to its borders: so it would not be with padding."""
+    network, spread = stir(fresh(name)), []
+    nn.init.zeros_(network.get_parameter("grain.weight"))
+
+    def look(_: nn.Module, given: tuple[Tensor, Tensor]) -> None:
+        spread.append(float(given[0].std((2, 3)).max()))
+
+    for module in network.modules():
+        if isinstance(module, InstanceNorm):
+            module.register_forward_pre_hook(look)
+    paint(network, torch.tensor([0.2, 0.7, 0.4])[:, None, None].expand(1, 3, 70, 90))
+    assert len(spread) > 5
+    assert max(spread) < 1e-5
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+def test_shuffle_networks_paint_no_shifted_picture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the convolutions use up on each side is what was mirrored there: a spot spreads evenly."""
+    network, image = stir(fresh(name)), torch.full((1, 3, 200, 200), 0.5)
+    monkeypatch.setattr(F, "instance_norm", lambda x, eps: x)  # noqa: ARG005  # statistics would reach everywhere
+    spot = image.clone()
+    spot[..., 96:104, 88:96] = 1
+    changed = (paint(network, spot) - paint(network, image)).abs().amax((0, 1)) > 0
+    for axis, center in enumerate((99.5, 91.5)):
+        places = changed.any(1 - axis).nonzero()
+        assert float(places.min() + places.max()) / 2 == pytest.approx(center, abs=network.multiple)
 
 
 def texture(network: ImageTransformationNetwork) -> float:

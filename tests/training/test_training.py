@@ -343,7 +343,7 @@ def test_the_loss_sees_a_part_of_the_photographs_whose_place_changes(
         return np.stack([rows, columns, rows ^ columns], axis=2)
 
     def paint(self: ShuffleNetwork, padded: Tensor, strength: Tensor) -> Tensor:
-        inside = padded[..., self.border :, self.border :]
+        inside = padded[..., self.margin : -self.margin, self.margin : -self.margin]
         return inside + 0 * strength * sum(parameter.sum() for parameter in self.parameters())
 
     quick.setattr(ShuffleNetwork, "paint", paint)
@@ -370,6 +370,29 @@ def test_a_weight_against_the_weave_changes_what_is_learned(trained: Trained, fi
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert not torch.equal(weights(0.0, "a"), weights(30.0, "b"))
+
+
+def test_the_weave_counts_in_which_weights_are_the_best(
+    trained: Trained, files: Path, tmp_path: Path, quick: pytest.MonkeyPatch
+) -> None:
+    """First weights that weave are given up for others, be the loss of those higher."""
+    woven: list[float] = []
+
+    def weave(stylized: Tensor, _: int) -> Tensor:
+        if not stylized.requires_grad:  # in validation: much at first, none later
+            woven.append(1.0 if not learning else 0.0)
+        else:
+            learning.append(True)
+        return 0 * stylized.sum() + (woven[-1] if woven else 0.0)
+
+    learning: list[bool] = []
+    quick.setattr(impasto.training.trainer, "weave", weave)
+    preset = replace(RECIPE, iterations=3, weave_weight=1e6, learning_rate=0.3)
+    result = short(trained, files, tmp_path, preset=preset, iterations=None)
+    best = RunFolder(result.run).load(result.run / "latest.pt")["best_state"]
+    assert best["iteration"] > 0
+    assert best["objective"] == pytest.approx(best["validation"]["total"])
+    assert {1.0, 0.0} == set(woven)
 
 
 def test_samples_too_thin_to_be_painted_are_left_out(trained: Trained, files: Path, tmp_path: Path) -> None:
