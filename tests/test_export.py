@@ -100,7 +100,7 @@ def test_onnx_runtime_paints_what_torch_paints(height: int, width: int, strength
 
 
 def test_the_grain_is_repeated_as_torch_repeats_it(exported: Exported) -> None:
-    wide = photograph(48, Grain.SIDE * max(1, exported.network.grain_cell) + 90)
+    wide = photograph(64, Grain.SIDE * max(1, exported.network.grain_cell) + 90)
     assert apart(run(exported.path, wide, 1.0), paint(exported.network, wide, 1.0))[0] < 2
 
 
@@ -208,7 +208,7 @@ def test_the_network_that_comes_back_paints_the_same_picture(exported: Exported)
 def test_the_network_that_comes_back_can_be_trained(exported: Exported) -> None:
     network, _ = load_network(exported.path)
     assert all(parameter.requires_grad for parameter in network.parameters())
-    network.train()(photograph(48, 48), torch.tensor([0.5])).sum().backward()
+    network.train()(photograph(64, 64), torch.tensor([0.5])).sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
