@@ -232,9 +232,7 @@ class Trainer:
             losses = self.loss(painted, content, strength**3)
         except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
             losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
-        objective = losses.total
-        if self.preset.weave_weight > 0:
-            objective = objective + self.preset.weave_weight * weave(painted, self.network.multiple)
+        objective = losses.total + self._woven(painted)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()  # type: ignore[no-untyped-call]
         # Gradients are shared: what is not finite in one process is so in all, and they end together.
@@ -244,6 +242,12 @@ class Trainer:
         self.optimizer.step()
         self._update_average()
         return losses
+
+    def _woven(self, painted: Tensor) -> Tensor:
+        """The fourth term, with its weight."""
+        if self.preset.weave_weight == 0:
+            return painted.new_zeros(())
+        return self.preset.weave_weight * weave(painted, self.network.multiple)
 
     def _diverged(self) -> str:
         """Why the training ended where the loss was not finite."""
@@ -298,14 +302,13 @@ class Trainer:
             parts = [self.loss.content_features(photo) for photo in torch.split(photos, 1)]
             self._held_out = photos, {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
         photos, content = self._held_out
-        found, woven = [], 0.0
+        found, woven = [], []
         for index, photo in enumerate(torch.split(photos, 1)):
             painted = self._paint(self.average, photo, photo.new_ones(1))
             found.append(self.loss(painted, {layer: f[index : index + 1] for layer, f in content.items()}))
-            if self.preset.weave_weight > 0:
-                woven += weave(painted, self.network.multiple).item() / len(photos)
+            woven.append(self._woven(painted).item())
         self.validation = _mean_losses(found)
-        objective = self.validation.total + self.preset.weave_weight * woven
+        objective = self.validation.total + sum(woven) / len(woven)
         try:
             best = math.inf if self.best_state is None else self.best_state["objective"]
             if objective < best:
