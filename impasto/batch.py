@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from . import images
 from .errors import ImpastoError, one_line, reason
-from .files import walk
+from .files import PathLike, walk
 from .stylization import Stylizer
 
 
@@ -33,7 +34,7 @@ class Done:
     skipped: bool = False
 
 
-def find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[Job]:
+def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) -> list[Job]:
     """The images among files and folders, and where they go.
 
     Folders are searched recursively and their tree is kept. One file goes to `output` or, by default, to NAME-STYLE in
@@ -42,15 +43,19 @@ def find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[
 
     Args:
         sources: files and folders.
-        output: a file for a single file, else a folder, which may not exist yet.
+        output: a file for a single file, else a folder, which may not exist yet. Ending in a slash, it is a folder
+            for a single file, too.
         style: the style's name.
 
     Raises:
-        ImpastoError: a source that does not exist, a folder without images, an output of the wrong kind, two images
-            that would go to one file, or one that would go to where an image came from.
+        ImpastoError: an empty name, a source that does not exist, a folder without images, an output of the wrong
+            kind, two images that would go to one file, or one that would go to where an image came from.
     """
+    if not all(map(os.fspath, sources)) or (output is not None and not os.fspath(output)):
+        raise ImpastoError("the name of an image or of the output is empty")  # a Path would be the working folder
+    folder = output is not None and os.fspath(output).endswith(("/", os.sep))
     try:
-        jobs = _find_jobs(sources, output, style)
+        jobs = _find_jobs([Path(source) for source in sources], None if output is None else Path(output), folder, style)
         inputs = {job.source.resolve() for job in jobs}
         for job in jobs:
             if job.target.resolve() in inputs:
@@ -60,14 +65,17 @@ def find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[
     return jobs
 
 
-def _find_jobs(sources: Sequence[Path], output: Path | None, style: str) -> list[Job]:
+def _find_jobs(sources: Sequence[Path], output: Path | None, folder: bool, style: str) -> list[Job]:
+    """folder: whether `output` is one, even if it does not exist."""
     for source in sources:
         if not source.exists():
             raise ImpastoError(f"no such image: {source}")
-    if len(sources) == 1 and not sources[0].is_dir() and not (output is not None and output.is_dir()):
+    folder = folder or (output is not None and output.is_dir())
+    if len(sources) == 1 and not sources[0].is_dir() and not folder:
         target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
         return [Job(sources[0], images.check_output(target))]
-    if output is not None and not output.is_dir() and (output.exists() or output.suffix.lower() in images.SUFFIXES):
+    named_like_a_file = output is not None and output.suffix.lower() in images.SUFFIXES and not folder
+    if output is not None and not output.is_dir() and (output.exists() or named_like_a_file):
         raise ImpastoError(f"output {output} is {'a' if output.exists() else 'named like a'} file: give a folder")
     found: list[Job] = []
     for source in sources:

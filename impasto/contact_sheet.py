@@ -61,7 +61,7 @@ def sheet(
     cells = [_Cell(photo.to_pil(), "photograph")]
     for index, style in enumerate(chosen):
         stylizer = Stylizer(style, runtime=runtime)
-        cells.append(_Cell(stylizer(photo), stylizer.about.title or stylizer.about.name))
+        cells.append(_Cell(stylizer(photo), stylizer.about.name))
         if callback:
             callback(index + 1, len(chosen))
     width, height = photo.size

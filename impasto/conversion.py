@@ -221,6 +221,10 @@ def _write_coreml(network: _Fixed, _: Path, path: Path, size: tuple[int, int]) -
 
     examples = network.examples(size)
     exported = torch.export.export(_Bytes(network).eval(), examples).module()  # sizes are constants in it
+    for node in exported.graph.find_nodes(op="call_function", target=torch.ops.aten.alias.default):
+        node.replace_all_uses_with(node.args[0])  # coremltools does not know it
+        exported.graph.erase_node(node)
+    exported.recompile()
     inputs = [coremltools.ImageType(name="image", shape=tuple(examples[0].shape), scale=1 / 255)]
     if network.adjustable:
         inputs.append(coremltools.TensorType(name="strength", shape=(1,), default_value=np.ones(1, np.float32)))

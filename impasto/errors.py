@@ -14,9 +14,10 @@ class ImpastoError(Exception):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> ImpastoError:
     """The error for a name that is not in a table: it names the nearest right ones, or else all of them."""
-    names = list(known)
-    nearest = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"choose from {', '.join(names) or 'none at all'}"
+    names = {one.casefold(): one for one in known}
+    nearest = [names[one] for one in difflib.get_close_matches(str(name).casefold(), names, n=3, cutoff=0.5)]
+    everything = ", ".join(names.values()) or "none at all"
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else f"choose from {everything}"
     return ImpastoError(f"unknown {kind} '{name}': {hint}")
 
 

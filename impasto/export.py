@@ -62,7 +62,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
     worst = _difference(half, network)
     if _tolerable(worst, "float16"):
         style_model.set_metadata(half, about, state, {name for name in state if _is_half(half, name)})
-        write_atomically(Path(path), half.SerializeToString())
+        write_atomically(Path(path), style_model.seal(half.SerializeToString()))
         return about
     worst = _difference(graph, network)
     if not _tolerable(worst, "float32"):
@@ -71,7 +71,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
         )
     about = replace(about, weights="float32")
     style_model.set_metadata(graph, about, state, set())
-    write_atomically(Path(path), graph.SerializeToString())
+    write_atomically(Path(path), style_model.seal(graph.SerializeToString()))
     return about
 
 
@@ -89,6 +89,11 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
         if found is None or found.shape != tuple(old.shape) or found.dtype.kind not in "fiu":
             raise ImpastoError(f"style model {path} does not fit the network '{about.network}': see its {name}")
         state[name] = torch.from_numpy(found.astype(np.int64 if found.dtype.kind in "iu" else np.float32)).to(old.dtype)
+    if about.smallest != network.smallest:  # its parameters fit, but would paint another picture
+        raise ImpastoError(
+            f"style model {path} was trained by an earlier version, whose network '{about.network}' was padded: "
+            "train it anew"
+        )
     network.load_state_dict(state)
     return network, about
 

@@ -74,12 +74,14 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder; links to folders are followed, but not in a circle."""
-    seen: set[str] = set()
+    """All files below a folder but for hidden ones; links to folders are followed, but not in a circle."""
     for place, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
-        yield from (Path(place, name) for name in files)
+        here = Path(os.path.abspath(place))  # noqa: PTH100  # `resolve` would leave the way that led here
+        above = {os.path.realpath(path) for path in (here, *here.parents)}
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and os.path.realpath(here / name) not in above
+        ]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
 
 
 def same_file(one: Path, other: Path) -> bool:

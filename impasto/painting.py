@@ -21,9 +21,9 @@ from PIL import Image
 
 from . import runtimes
 from .errors import ImpastoError, reason
-from .images import FloatArray, fit, resize
+from .images import FloatArray, blocks, fit, resize
 from .runtimes import Array, LoadedModel
-from .style_model import GRAIN, INPUT, STRENGTH, About, about_of, parse_about, unpainted_share
+from .style_model import GRAIN, INPUT, STRENGTH, About, about_of, check_file, parse_about, unpainted_share
 from .tiling import equal_spans
 
 STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for strokes of scale 1, if it is larger
@@ -92,9 +92,13 @@ class Enlarged:
 
 
 class _Tiled(NamedTuple):
-    """What tiles are painted with (see `shared_statistics`). grain: the noise that each is given its part of."""
+    """What tiles are painted with (see `shared_statistics`).
 
-    measuring: LoadedModel
+    measuring: an ONNX file, loaded for each use: a runtime would keep its 0.9 GB while the tiles are painted. grain:
+    the noise that each tile is given its part of.
+    """
+
+    measuring: bytes
     applying: LoadedModel
     grain: Array | None
 
@@ -111,6 +115,7 @@ class Painter:
 
     def __init__(self, data: bytes, what: str, runtime: str = "auto", precision: str = "auto") -> None:
         self._data, self._what, self._runtime, self._precision = data, what, runtime, precision
+        check_file(data, what)
         try:
             self._model = runtimes.load(data, what, runtime, precision)
         except ImpastoError:
@@ -197,10 +202,12 @@ class Painter:
             progress((index + 1) / len(tiles))
         return result
 
-    def _measure(self, measuring: LoadedModel, source: Source, strength: float) -> dict[str, Array]:
+    def _measure(self, measuring: bytes, source: Source, strength: float) -> dict[str, Array]:
         """Statistics of windows spread evenly over the picture."""
         from .shared_statistics import STATISTICS
 
+        # In full precision: there is little of it, and it decides the colours of all tiles.
+        model = runtimes.load(measuring, self._what, self._runtime, "float32")
         width, height = source.size
         wide, high = min(WINDOW, width), min(WINDOW, height)
         across = max(1, min(math.ceil(width / wide), round(math.sqrt(WINDOWS * width / height))))
@@ -210,8 +217,7 @@ class Painter:
             for left in _spread(width, wide, across)
             for top in _spread(height, high, down)
         ]
-        feeds = self._feeds(measuring, np.stack(windows).transpose(0, 3, 1, 2), strength)
-        found = self._outputs(measuring, feeds)
+        found = self._outputs(model, self._feeds(model, np.stack(windows).transpose(0, 3, 1, 2), strength))
         return {STATISTICS: found[1]} if len(found) > 1 else {}
 
     def _load_tiled(self) -> _Tiled:
@@ -221,16 +227,19 @@ class Painter:
 
         model = onnx.load_model_from_string(self._data)
         grain = grain_of(model) if self.about.grain_cell else None
-        # Statistics in full precision: there is little of it, and it decides the colours of all tiles.
-        measure = runtimes.load(measuring(model).SerializeToString(), self._what, self._runtime, "float32")
         apply = runtimes.load(applying(model, grain).SerializeToString(), self._what, self._runtime, self._precision)
-        return _Tiled(measure, apply, grain)
+        return _Tiled(measuring(model).SerializeToString(), apply, grain)
 
     def _run(
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None
     ) -> FloatArray:
         feeds = self._feeds(model, pixels.transpose(2, 0, 1)[None], strength) | dict(given or {})
-        return np.clip(self._outputs(model, feeds)[0][0].transpose(1, 2, 0), 0, 1)
+        painted = self._outputs(model, feeds)[0]
+        if painted.shape != feeds[INPUT].shape:
+            raise ImpastoError(f"{self._what} is damaged: what it paints has another size than the image")
+        if not math.isfinite(painted.sum()):
+            raise ImpastoError(f"{self._what} is damaged: in {model.name}, what it paints are no colours")
+        return np.clip(painted[0].transpose(1, 2, 0), 0, 1)
 
     def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
         try:
@@ -251,10 +260,9 @@ class Painter:
 def _keep_share(painted: FloatArray, unpainted: float, photo: FloatArray, source: Source) -> None:
     """Put the photograph in place of what it was painted over: its share stays the same from pass to pass. In place."""
     width, height = source.size
-    for top in range(0, height, TILE):
-        bottom = min(top + TILE, height)
-        part = painted[top:bottom]
-        part += unpainted * (photo[top:bottom] - source.window(0, top, width, bottom))
+    for rows in blocks(painted):
+        part = painted[rows]
+        part += unpainted * (photo[rows] - source.window(0, rows.start, width, min(rows.stop, height)))
         np.clip(part, 0, 1, out=part)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from . import images
 from .batch import is_image, target_name
 from .errors import ImpastoError, one_line, reason
-from .files import PathLike, read_file, write_atomically
+from .files import PathLike, read_file, walk, write_atomically
 from .styles import find_style
 from .stylization import Stylizer, check_options
 
@@ -221,10 +221,12 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
 
 def _images_under(root: _Root, missing: bool = False) -> Iterator[str]:
     """Paths of images, relative to the folder, but for hidden ones. missing: a folder that is not there is empty."""
-    from pyarrow.fs import FileSelector, FileType
+    from pyarrow.fs import FileSelector, FileType, LocalFileSystem
 
-    selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
-    for info in sorted(selected, key=lambda info: str(info.path)):
-        name = posixpath.relpath(info.path, root.path)
-        if info.type == FileType.File and is_image(PurePosixPath(name)):
-            yield name
+    if isinstance(root.files, LocalFileSystem) and os.path.isdir(root.path):  # pyarrow goes round in circles of links
+        folder = Path(root.path)
+        names = [path.relative_to(folder).as_posix() for path in walk(folder) if path.is_file()]
+    else:
+        selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
+        names = [posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File]
+    return (name for name in sorted(names) if is_image(PurePosixPath(name)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
+_SEAL = b"\x72\x19\x0a\x0dimpasto.crc32\x12\x08"  # what stands before the checksum's eight digits, as protobuf has it
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
 GRAIN = "grain.map"  # the constant in the graph that holds the noise which strokes begin from, where there is any
 
@@ -95,6 +97,7 @@ def read_about(path: str | os.PathLike[str]) -> About:
 
 def about_of(data: bytes, path: str | os.PathLike[str]) -> About:
     """`read_about` of a file's bytes. path: what error messages call it."""
+    check_file(data, path)
     return parse_about(_metadata(_parse(data, path)), path)
 
 
@@ -125,14 +128,12 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     """
     from onnx import numpy_helper
 
-    model = _parse(read_file(path, "style model"), path)
+    data = read_file(path, "style model")
+    check_file(data, path)
+    model = _parse(data, path)
     about = parse_about(_metadata(model), path)
     try:
-        initializers = {
-            tensor.name: numpy_helper.to_array(tensor)
-            for tensor in model.graph.initializer
-            if tensor.data_location != tensor.EXTERNAL  # which would read other files
-        }
+        initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         kept = json.loads(_metadata(model).get(PARAMETERS, "{}"))
         parameters = {name: initializers[value] for name, value in kept.get("graph", {}).items()}
         for name, (kind, shape, data) in kept.get("values", {}).items():
@@ -140,6 +141,28 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     except _DAMAGED as error:
         raise ImpastoError(f"style model {path} is damaged: {_line(error)}") from None
     return about, parameters
+
+
+def seal(data: bytes) -> bytes:
+    """A style model's file with a checksum at its end: one more metadata entry, field 14 of an ONNX model."""
+    return data + _SEAL + f"{zlib.crc32(data):08x}".encode()
+
+
+def check_file(data: bytes, path: str | os.PathLike[str]) -> None:
+    """Raise `ImpastoError` for a style model's file that is damaged, or would have a runtime read other files.
+
+    A file without a checksum is not compared with any.
+    """
+    body, end = data[: -len(_SEAL) - 8], data[-len(_SEAL) - 8 :]
+    if end.startswith(_SEAL) and data != seal(body):
+        raise ImpastoError(f"style model {path} is damaged: its checksum is another one")
+    # ONNX names the files of external data under this key. Parsing takes as long as painting, so look first.
+    if b"location" in data:
+        model = _parse(data, path)
+        del model.metadata_props[:]
+        model.doc_string = ""
+        if b"location" in model.SerializeToString():
+            raise ImpastoError(f"{path} is no style model: it keeps data in other files")
 
 
 def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[Any]], half: set[str]) -> None:

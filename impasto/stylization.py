@@ -102,7 +102,10 @@ class Stylizer:
         strength, style_scale = float(strength), float(style_scale)  # NumPy's would make the pixels float64
         content = images.load(image)
         if size is not None:
-            content = content.resized(images.fit(content.size, size))
+            wanted = images.fit(content.size, size)
+            if wanted[0] * wanted[1] > images.PIXEL_LIMIT:
+                raise ImpastoError(f"size {size} means {wanted[0]}×{wanted[1]} px: choose a smaller one")
+            content = content.resized(wanted)
         if content.alpha is not None and content.alpha.max() == 0:
             raise ImpastoError("the image is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(sources: list[str], output: str | None = None) -> list[tuple[str, str]]:
-    jobs = find_jobs([Path(source) for source in sources], None if output is None else Path(output), "wave")
+    jobs = find_jobs(sources, output, "wave")
     return [(job.source.as_posix(), job.target.as_posix()) for job in jobs]
 
 
@@ -55,6 +55,20 @@ def test_one_file() -> None:
 def test_one_file_into_a_folder_that_exists_keeps_its_name() -> None:
     assert found(["a.jpg"], "photos") == [("a.jpg", "photos/a.jpg")]
     assert found(["scan.bmp"], "photos") == [("scan.bmp", "photos/scan.bmp.png")]
+
+
+@pytest.mark.usefixtures("folder")
+def test_one_file_into_a_folder_to_be_made() -> None:
+    assert found(["a.jpg"], "new/") == [("a.jpg", "new/a.jpg")]
+    assert found(["a.jpg"], "new.jpg/") == [("a.jpg", "new.jpg/a.jpg")]
+    assert not Path("new").exists()
+    assert_refused(["a.jpg"], "b.PNG/", r"^output b\.PNG is a file: give a folder$")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("sources", "output"), [([""], None), (["a.jpg", ""], None), (["a.jpg"], "")])
+def test_an_empty_name_is_not_the_working_folder(sources: list[str], output: str | None) -> None:
+    assert_refused(sources, output, "^the name of an image or of the output is empty$")
 
 
 @pytest.mark.usefixtures("folder")

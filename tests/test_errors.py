@@ -15,6 +15,10 @@ def test_unknown_names_the_nearest() -> None:
     assert "pool5" not in message
 
 
+def test_unknown_does_not_mind_capitals() -> None:
+    assert str(unknown("style", "GREAT WAVE", ["great-wave", "udnie"])).endswith("did you mean great-wave?")
+
+
 def test_unknown_names_at_most_three() -> None:
     message = str(unknown("layer", "relu1_9", [f"relu1_{i}" for i in range(1, 8)]))
     assert message.count("relu1_") == 1 + 3

@@ -317,11 +317,11 @@ def test_another_shape_of_network(tmp_path: Path) -> None:
 # --- files that do not fit ---------------------------------------------------------------------------------
 
 
-def foreign(path: Path, network: str, state: dict[str, NDArray[Any]]) -> Path:
-    """A style model of other parameters than `network` has."""
+def foreign(path: Path, network: str, state: dict[str, NDArray[Any]], smallest: int = 1) -> Path:
+    """A style model of these parameters."""
     tensors = [numpy_helper.from_array(array, key) for key, array in state.items()]
     model = helper.make_model(helper.make_graph([], "foreign", [], [], tensors))
-    set_metadata(model, About("foreign", network=network), state, set())
+    set_metadata(model, About("foreign", network=network, smallest=smallest), state, set())
     path.write_bytes(model.SerializeToString())
     return path
 
@@ -353,6 +353,15 @@ def test_parameters_of_another_shape_are_refused_in_one_line(tmp_path: Path) -> 
 def test_parameters_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     state = {key: np.array(["text"], object) for key in create_network("shuffle").state_dict()}
     assert_refused(foreign(tmp_path / "a.onnx", "shuffle", state), r"a\.onnx (does not fit|is damaged)")
+
+
+def test_a_network_that_was_padded_is_refused(tmp_path: Path) -> None:
+    """Its parameters have the names and shapes of today's."""
+    network = create_network("shuffle")
+    state = {key: value.numpy() for key, value in network.state_dict().items()}
+    path = foreign(tmp_path / "a.onnx", "shuffle", state, smallest=44)
+    assert_refused(path, r"a\.onnx was trained by an earlier version, whose network 'shuffle' was padded: train it")
+    assert load_network(foreign(path, "shuffle", state, smallest=network.smallest))[1].network == "shuffle"
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from ran import Run
 
-from impasto import images
+from impasto import images, ray_batch
 from impasto.errors import ImpastoError
 from impasto.ray_batch import stylize_with_ray
 from impasto.stylization import Stylizer
@@ -79,6 +79,24 @@ def test_wrong_folders_and_styles(photos: Path, tmp_path: Path, style_model: Pat
     assert not (tmp_path / "out").exists()
 
 
+def test_links_to_folders_are_followed_but_not_in_a_circle(
+    photos: Path, tmp_path: Path, style_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "deep" / "back").symlink_to(photos)
+    (tmp_path / "elsewhere").mkdir()
+    (photos / "cat.png").rename(tmp_path / "elsewhere" / "cat.png")
+    (photos / "more").symlink_to(tmp_path / "elsewhere")
+    tried: list[tuple[str, str]] = []
+
+    def on_cluster(pending: list[tuple[str, str]], _: object) -> list[dict[str, object]]:
+        tried.extend(pending)
+        return []
+
+    monkeypatch.setattr(ray_batch, "_on_cluster", on_cluster)
+    stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
+    assert sorted(target for _, target in tried) == ["broken.jpg", "deep/er/woman.bmp.png", "more/cat.png"]
+
+
 def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:
     before = (photos / "cat.png").read_bytes()
     (photos.parent / "link").symlink_to(photos)
@@ -111,4 +129,6 @@ def test_the_command(photos: Path, tmp_path: Path, style_model: Path) -> None:
     assert [Path(one["output"]).name for one in told] == ["broken.jpg", "cat.png", "woman.bmp.png"]
     assert ["error" in one for one in told] == [True, False, False]
     # Ray's own warnings may stand before it.
-    assert ran.stderr.splitlines()[-1] == f"impasto: {photos}/broken.jpg: {told[0]['error']}"
+    assert ran.stderr.splitlines()[-2:] == [
+        f"impasto: {photos}/broken.jpg: {told[0]['error']}", "impasto: 1 of 3 images failed"
+    ]  # fmt: skip

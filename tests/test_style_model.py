@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,21 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from ran import assert_raises_line
 
-from impasto.style_model import ABOUT, FORMAT, PARAMETERS, About, read_about, read_parameters, set_metadata
+from impasto.painting import Painter
+from impasto.style_model import (
+    ABOUT,
+    FORMAT,
+    PARAMETERS,
+    About,
+    about_of,
+    check_file,
+    read_about,
+    read_parameters,
+    seal,
+    set_metadata,
+)  # fmt: skip
+from impasto.styles import style_files
+from impasto.stylization import Stylizer
 
 Read = Callable[[Path], object]
 
@@ -155,7 +170,46 @@ def test_no_other_file_is_read(exists: bool, tmp_path: Path, monkeypatch: pytest
         (tmp_path / "secret.bin").write_bytes(np.ones(2, np.float32).tobytes())
     monkeypatch.chdir(tmp_path)
     path = style_model(tmp_path, tensor, parameters='{"graph": {"a": "a"}}')
-    assert_raises_line(lambda: read_parameters(path), r"style\.onnx is damaged: ")
+    for read in (read_about, read_parameters, Stylizer):
+        assert_raises_line(partial(read, path), r"style\.onnx is no style model: it keeps data in other files$")
+
+
+def test_a_title_may_have_any_words(tmp_path: Path) -> None:
+    model, about = identity(), replace(WAVE, title="On location")
+    set_metadata(model, about, {}, set())
+    path = save(model, tmp_path)
+    assert read_about(path) == about
+    assert Stylizer(path).about == about
+
+
+# --- the checksum ------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=50, database=None)
+@given(place=st.floats(0, 1, exclude_max=True), other=st.integers(1, 255))
+def test_a_changed_byte_is_found(place: float, other: int) -> None:
+    model = identity()
+    set_metadata(model, WAVE, {}, set())
+    body = model.SerializeToString()
+    whole = seal(body)
+    assert about_of(whole, "it") == about_of(body, "it") == WAVE
+    changed = bytearray(whole)
+    changed[int(place * len(body))] ^= other
+    for read in (about_of, check_file, Painter):
+        assert_raises_line(partial(read, bytes(changed), "it"), "^style model it is damaged: its checksum is another")
+
+
+def test_the_checksum_is_one_more_metadata_entry() -> None:
+    sealed = onnx.load_model_from_string(seal(identity().SerializeToString()))
+    assert [(entry.key, len(entry.value)) for entry in sealed.metadata_props] == [("impasto.crc32", 8)]
+    onnx.checker.check_model(sealed)
+
+
+@pytest.mark.parametrize("name", style_files())
+def test_the_styles_that_come_with_impasto_have_one(name: str) -> None:
+    data = bytearray(style_files()[name].read_bytes())
+    data[len(data) // 2] ^= 1
+    assert_raises_line(lambda: check_file(bytes(data), name), r"is damaged: its checksum is another one$")
 
 
 # --- files -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
 from PIL import Image
 from ran import assert_raises_line
 
@@ -306,6 +307,40 @@ def test_options_cost_a_large_picture_no_copies(
             assert tracemalloc.get_traced_memory()[1] < 36 * photo[..., 0].size
         finally:
             tracemalloc.stop()
+
+
+def test_a_picture_too_large_for_any_memory_is_refused(stylizer: Stylizer, photo: Image.Image) -> None:
+    assert_raises_line(
+        lambda: stylizer(photo, size=65_500), r"^size 65500 means 65500×43667 px: choose a smaller one$"
+    )
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("operator", "attributes", "message"),
+    [
+        ("Sqrt", {}, "what it paints are no colours"),
+        ("GlobalAveragePool", {}, "what it paints has another size than the image"),
+        ("AveragePool", {"kernel_shape": [2, 2]}, "what it paints has another size than the image"),
+    ],
+)
+def test_a_model_that_paints_no_picture_is_refused(
+    operator: str, attributes: dict[str, Any], message: str, runtime: str, photo: Image.Image
+) -> None:
+    nodes = [
+        helper.make_node("Sub", ["image", "two"], ["less"]),
+        helper.make_node(operator, ["less"], ["stylized"], **attributes),
+    ]
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, f"{name}_h", f"{name}_w"])
+        for name in ("image", "stylized")
+    ]
+    two = helper.make_tensor("two", TensorProto.FLOAT, [1], [2.0])
+    graph = helper.make_graph(nodes, "foreign", values[:1], values[1:], [two])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    set_metadata(model, About("foreign"), {}, set())
+    painter = Stylizer(model.SerializeToString(), runtime=runtime)
+    assert_raises_line(lambda: painter(photo), f"^the style model is damaged: .*{message}$")
 
 
 def test_blocks_make_no_difference(

@@ -59,10 +59,10 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Paint photographs in a style, each in one pass of its network.
+    """Paint photographs in a style.
 
-    INPUT is an image, a folder (searched recursively, its tree is kept), or - for stdin. -o - writes to stdout, JPEG
-    for a JPEG image, else PNG.
+    INPUT is an image, a folder (searched recursively, its tree is kept; what is there already stays, however it was
+    painted), or - for stdin. -o - writes to stdout, JPEG for a JPEG image, else PNG.
 
     \b
     impasto stylize photo.jpg --style great-wave
@@ -86,7 +86,7 @@ def command(
         _spare(mask, [Path(output or PIPE)])
         return _pipe(inputs[0], style, output, quality, runtime, precision, as_json, quiet, options)
     name = Path(style).stem
-    jobs = find_jobs([Path(given) for given in inputs], None if output is None else Path(output), name)
+    jobs = find_jobs(inputs, output, name)
     _spare(mask, [job.target for job in jobs])
     several = len(jobs) > 1 or Path(inputs[0]).is_dir()
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
@@ -177,6 +177,8 @@ def _on_ray(
         click.echo(f"{output}  {made} made, {result.skipped} there already, {len(failed)} failed")
     for one in failed:
         click.echo(f"impasto: {one.input}: {one.error}", err=True)
+    if failed:
+        click.echo(f"impasto: {len(failed)} of {len(result.images)} images failed", err=True)
     return 1 if failed else 0
 
 

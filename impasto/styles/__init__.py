@@ -36,6 +36,6 @@ def find_style(style: str | os.PathLike[str]) -> Path:
     except TypeError:
         raise ImpastoError(f"the style is no name or path but {type(style).__name__}") from None
     # Unlike Path.exists, os.path.exists is no error for names that are too long.
-    if path.suffix == SUFFIX or path.name != str(style) or os.path.exists(path):
+    if str(style) and (path.suffix == SUFFIX or path.name != str(style) or os.path.exists(path)):
         return path
     raise unknown("style", str(style), files)

@@ -61,7 +61,7 @@ class Photographs:
 
     def __init__(self, sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> None:
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
-        if not given:
+        if not all(map(os.fspath, given)) or not given:
             raise ImpastoError("no content folder is given")
         self.sources = [Path(source) for source in given]
         self.skipped: dict[str, str] = {}

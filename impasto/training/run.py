@@ -23,7 +23,7 @@ from ..files import PARTS, write_atomically
 from ..images import Picture
 from .presets import TrainingPreset
 
-FORMAT = 4  # raised when a run of an older version can no longer be resumed
+FORMAT = 5  # raised when a run of an older version can no longer be resumed
 COLUMNS = ("iteration", "images", "seconds", "crop", "learning_rate", "content", "style", "tv", "total", "validation")
 
 
@@ -70,7 +70,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The averaged weights with the least validation loss."""
+        """The averaged weights with the least validation loss and weave together."""
         return self.path / "best.pt"
 
     @property

@@ -1,0 +1,55 @@
+"""Walking through folders. Writing is tested by the commands that write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from impasto.files import walk
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "folder"
+    (folder / "real" / "deep").mkdir(parents=True)
+    (folder / "real" / "deep" / "one").touch()
+    (tmp_path / "beside").touch()
+    return folder
+
+
+def found(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in walk(folder))
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c", "f", "best", "zz"])  # some come before what they link to
+def test_a_link_does_not_hide_the_folder_that_it_leads_to(name: str, folder: Path) -> None:
+    (folder / name).symlink_to(folder / "real" / "deep")
+    assert found(folder) == sorted([f"{name}/one", "real/deep/one"])
+
+
+@pytest.mark.parametrize("target", [".", "real", "real/deep", "..", "/"])
+def test_no_link_leads_back_up(target: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "real" / "deep" / "back").symlink_to((folder / target).resolve())
+    assert found(folder) == ["real/deep/one"]
+    monkeypatch.chdir(folder)
+    assert found(Path()) == ["real/deep/one"]
+    (folder.parent / "way in").symlink_to(folder)
+    assert found(folder.parent / "way in") == ["real/deep/one"]
+
+
+def test_two_links_to_each_other_end(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "two").touch()
+    (tmp_path / "elsewhere" / "back").symlink_to(folder)
+    (folder / "out").symlink_to(tmp_path / "elsewhere")
+    assert found(folder) == ["out/two", "real/deep/one"]
+
+
+def test_hidden_folders_are_not_entered(folder: Path, tmp_path: Path) -> None:
+    hidden = tmp_path / "folder" / ".hidden"
+    hidden.mkdir()
+    (hidden / "three").touch()
+    (folder / "real" / ".four").touch()
+    assert found(folder) == ["real/deep/one"]
+    assert found(hidden) == ["three"]
