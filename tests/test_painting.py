@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -214,6 +215,26 @@ def test_statistics_are_measured_all_over_the_picture(
     for axis in (0, 1):
         middle = np.mean([(box[axis] + box[axis + 2]) / 2 for box in taken])
         assert middle == pytest.approx(size[axis] / 2, abs=2)
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_what_measures_statistics_is_let_go(
+    style_model: Path, picture: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory would be kept while tiles are painted: almost a gigabyte."""
+    loaded: list[weakref.ref[object]] = []
+    load_model = runtimes.load
+
+    def told(*arguments: str) -> runtimes.LoadedModel:
+        model = load_model(*arguments)  # type: ignore[arg-type]
+        loaded.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(runtimes, "load", told)
+    painter = Painter(style_model.read_bytes(), "it", precision="float32")
+    painter.paint(picture)
+    assert len(loaded) == 3  # for small pictures, for tiles, and for their statistics
+    assert len([model for model in loaded if model() is not None]) == 2
 
 
 # --- strokes -----------------------------------------------------------------------------------------------
