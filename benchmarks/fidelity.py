@@ -174,7 +174,9 @@ def against_lite(data: Path, styles: list[str], weights: str, strengths: list[fl
         source, painting, target = (output / f"{style}-{part}.png" for part in ("photo", "painting", "lite"))
         painted = painting_of(data, style)
         changed = [written(photo, source), written(painted, painting)]
-        if any(changed) or not target.exists():
+        if any(changed):
+            target.unlink(missing_ok=True)
+        if not target.exists():
             command = [program, "stylize", source, "--style-image", painting, "-o", target]
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         theirs, stylizer = images.load(target).resized(photo.size), Stylizer(style)

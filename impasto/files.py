@@ -76,7 +76,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def walk(folder: Path) -> Iterator[Path]:
     """All files below a folder but for hidden ones; links to folders are followed, but not in a circle."""
     for place, folders, files in os.walk(folder, followlinks=True):
-        here = Path(os.path.abspath(place))  # noqa: PTH100  # `resolve` would leave the way that led here
+        here = Path.cwd() / place  # not resolved: that would leave the way that led here
         above = {os.path.realpath(path) for path in (here, *here.parents)}
         folders[:] = [
             name for name in folders if not name.startswith(".") and os.path.realpath(here / name) not in above

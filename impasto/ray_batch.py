@@ -128,10 +128,18 @@ class _Root:
     def at(self, name: str) -> str:
         return posixpath.join(self.path, name)
 
+    def real(self, name: str) -> str:
+        """`at`, behind the links on the way: buckets have none."""
+        from pyarrow.fs import LocalFileSystem
+
+        return os.path.realpath(self.at(name)) if isinstance(self.files, LocalFileSystem) else self.at(name)
+
 
 def _root(address: str) -> _Root:
     from pyarrow.fs import FileSystem, LocalFileSystem
 
+    if not address:
+        raise ImpastoError("the name of a folder is empty")  # a path would be the working folder
     try:
         files, path = FileSystem.from_uri(address if "://" in address else os.path.abspath(address))  # noqa: PTH100
     except (OSError, ValueError) as error:
@@ -197,11 +205,12 @@ def _write(root: _Root, name: str, data: bytes) -> None:
 def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
     """(image, where its picture goes) of all that is to be done, and how many are done already."""
     same = source.files.equals(target.files)
-    within = None
-    if same and target.path.startswith(source.at("")):
-        within = PurePosixPath(target.path).relative_to(source.path)
+    inside = same and source.path != target.path
     try:
-        found = [name for name in _images_under(source) if not within or not PurePosixPath(name).is_relative_to(within)]
+        found = [
+            name for name in _images_under(source)
+            if not (inside and PurePosixPath(source.real(name)).is_relative_to(target.path))
+        ]  # fmt: skip
         there = set() if overwrite else set(_images_under(target, missing=True))
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {source.address} or {target.address}: {reason(error)}") from None
@@ -213,7 +222,7 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
         other = named.setdefault(to, name)
         if other != name:
             raise ImpastoError(f"{other} and {name} would both be written to {to}")
-    if same and {source.at(name) for name in found} & {target.at(to) for to in named}:
+    if same and {source.real(name) for name in found} & {target.real(to) for to in named}:
         raise ImpastoError(f"the pictures would overwrite the images in {source.address}: give another folder")
     pending = [(name, to) for to, name in named.items() if to not in there]
     return pending, len(found) - len(pending)

@@ -161,7 +161,7 @@ def check_file(data: bytes, path: str | os.PathLike[str]) -> None:
         model = _parse(data, path)
         del model.metadata_props[:]
         model.doc_string = ""
-        if b"location" in model.SerializeToString():
+        if b"\x0a\x08location" in model.SerializeToString():  # as a key: protobuf writes it in this one way
             raise ImpastoError(f"{path} is no style model: it keeps data in other files")
 
 

@@ -93,7 +93,7 @@ def test_captions_are_one_line_no_wider_than_their_pictures(
 ) -> None:
     import dataclasses
 
-    about = dataclasses.replace(Stylizer(fading_model).about, title="A title\nof two lines " + "that does not end " * 9)
+    about = dataclasses.replace(Stylizer(fading_model).about, name="A name\nof two lines " + "that does not end " * 9)
     monkeypatch.setattr(Stylizer, "about", property(lambda _: about))
     made = sheet(photo, [fading_model], size=SIZE, columns=2)
     pixels = made.quantized(8)
@@ -102,8 +102,8 @@ def test_captions_are_one_line_no_wider_than_their_pictures(
     assert INK < PAPER
     font = ImageFont.load_default(size=15)
     assert contact_sheet._fitting("short", font, 100) == "short"
-    cut = contact_sheet._fitting(about.title, font, 100)
-    assert cut.startswith("A title of")
+    cut = contact_sheet._fitting(about.name, font, 100)
+    assert cut.startswith("A name of")
     assert cut.endswith("…")
     assert 80 < font.getlength(cut) <= 100
     assert contact_sheet._fitting("much", font, 1) == "…"

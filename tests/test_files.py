@@ -53,3 +53,10 @@ def test_hidden_folders_are_not_entered(folder: Path, tmp_path: Path) -> None:
     (folder / "real" / ".four").touch()
     assert found(folder) == ["real/deep/one"]
     assert found(hidden) == ["three"]
+
+
+def test_a_way_back_behind_a_link(folder: Path, tmp_path: Path) -> None:
+    """`..` after a link is not the folder that the link is in."""
+    (folder / "real" / "deep" / "back").symlink_to("..")
+    (tmp_path / "link").symlink_to(folder / "real" / "deep")
+    assert [path.name for path in walk(tmp_path / "link" / ".." / "deep")] == ["one"]

@@ -174,6 +174,13 @@ def test_no_other_file_is_read(exists: bool, tmp_path: Path, monkeypatch: pytest
         assert_raises_line(partial(read, path), r"style\.onnx is no style model: it keeps data in other files$")
 
 
+def test_names_in_the_graph_may_have_any_words(tmp_path: Path) -> None:
+    model = identity()
+    set_metadata(model, WAVE, {}, set())
+    model.graph.node[0].name = "allocation/location"
+    assert read_about(save(model, tmp_path)) == WAVE
+
+
 def test_a_title_may_have_any_words(tmp_path: Path) -> None:
     model, about = identity(), replace(WAVE, title="On location")
     set_metadata(model, about, {}, set())
