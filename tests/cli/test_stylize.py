@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -212,6 +213,7 @@ def test_interrupted_between_two_pictures(
 ) -> None:
     whole = impasto.Stylizer.picture
 
+    @functools.wraps(whole)  # the command, if it is imported only now, reads its defaults from the signature
     def picture(self: impasto.Stylizer, image: Path, **options: Any) -> images.Picture:
         if image.name == "b.png":
             raise KeyboardInterrupt
