@@ -41,7 +41,7 @@ from impasto.loss_network import LossNetwork
 from impasto.objective import Losses
 from impasto.presets import Preset, get_preset
 from impasto.styles import style_files
-from impasto.training import TRAINING_PRESETS
+from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 from impasto.training.photographs import Crops, Photographs
 from impasto.weights import load_weights
@@ -109,6 +109,11 @@ def iterations_to(goal: float, photo: Tensor, init: str, loss: PerceptualLoss, p
     return limit
 
 
+def fingerprint(painted: Picture, recipe: TrainingPreset) -> int:
+    """Of all that the counts depend on."""
+    return zlib.crc32(repr(recipe).encode(), zlib.crc32(painted.quantized(8).tobytes()))
+
+
 @torch.no_grad()
 def evaluate(loss: PerceptualLoss, photo: Picture, painted: Picture) -> Losses:
     found = loss(to_tensor(painted), loss.content_features(to_tensor(photo)))
@@ -132,9 +137,9 @@ def against_the_iterative_method(
         rows = json.loads(file.read_text()) if file.exists() else []
         for index, photo in enumerate(pictures):
             painted = stylizer.picture(photo)
-            code = zlib.crc32(painted.quantized(8).tobytes())
-            if index == len(rows) or rows[index].get("picture") != code:  # the style may have been trained anew
-                rows[index : index + 1] = [{"picture": code}]
+            code = fingerprint(painted, recipe)
+            if index == len(rows) or rows[index].get("code") != code:  # the style may have been trained anew
+                rows[index : index + 1] = [{"code": code}]
             for name, loss in losses.items():
                 key = f"{name} from {init}"
                 if key not in rows[index]:

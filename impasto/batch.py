@@ -140,20 +140,25 @@ def is_image(name: PurePath) -> bool:
     return name.suffix.lower() in images.SUFFIXES and not any(part.startswith(".") for part in name.parts)
 
 
+def images_under(folder: Path) -> list[Path]:
+    """In alphabetical order. Folders below that cannot be read are among them: see `walk`."""
+    return [
+        path for path in sorted(walk(folder))
+        if path.is_dir() or (is_image(path.relative_to(folder)) and path.is_file())
+    ]  # fmt: skip
+
+
 def target_name(name: PurePath) -> PurePath:
     """Formats that are read but not written become PNG: scan.bmp goes to scan.bmp.png."""
     return name if name.suffix.lower() in images.WRITABLE else name.with_name(name.name + ".png")
 
 
 def _images_in(folder: Path, output: Path) -> Iterator[Path]:
-    """In alphabetical order."""
+    """All but what lies in `output`, unless that is the folder itself."""
     left_out = output.resolve()
-    for path in sorted(walk(folder)):
-        if not is_image(path.relative_to(folder)) or not path.is_file():
-            continue
-        if left_out != folder.resolve() and path.resolve().is_relative_to(left_out):
-            continue
-        yield path
+    for path in images_under(folder):
+        if left_out == folder.resolve() or not path.resolve().is_relative_to(left_out):
+            yield path
 
 
 def _suffix(source: Path) -> str:

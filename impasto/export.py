@@ -58,20 +58,16 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
     )  # fmt: skip
     state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
     graph = _graph(network)
-    half = _with_half_weights(graph, state)
-    worst = _difference(half, network)
-    if _tolerable(worst, "float16"):
-        style_model.set_metadata(half, about, state, {name for name in state if _is_half(half, name)})
-        write_atomically(Path(path), style_model.seal(half.SerializeToString()))
-        return about
-    worst = _difference(graph, network)
-    if not _tolerable(worst, "float32"):
-        raise ImpastoError(
-            f"{path} is not written: ONNX Runtime paints another picture than torch ({worst[0]:.1f} of 255 apart)"
-        )
-    about = replace(about, weights="float32")
-    style_model.set_metadata(graph, about, state, set())
-    write_atomically(Path(path), style_model.seal(graph.SerializeToString()))
+    model = _with_half_weights(graph, state)
+    if not _tolerable(_difference(model, network), "float16"):
+        model, about = graph, replace(about, weights="float32")
+        worst = _difference(model, network)
+        if not _tolerable(worst, "float32"):
+            raise ImpastoError(
+                f"{path} is not written: ONNX Runtime paints another picture than torch ({worst[0]:.1f} of 255 apart)"
+            )
+    style_model.set_metadata(model, about, state, {name for name in state if _is_half(model, name)})
+    write_atomically(Path(path), style_model.seal(model.SerializeToString()))
     return about
 
 

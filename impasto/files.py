@@ -74,14 +74,28 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder but for hidden ones; links to folders are followed, but not in a circle."""
-    for place, folders, files in os.walk(folder, followlinks=True):
+    """All files below a folder but for hidden ones; links to folders are followed, but not in a circle.
+
+    A folder that cannot be read is among them, so that whoever reads what it finds meets the reason.
+
+    Raises:
+        OSError: `folder` itself cannot be read.
+    """
+    unreadable: list[Path] = []
+
+    def on_error(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise error
+        unreadable.append(Path(error.filename))
+
+    for place, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
         here = Path.cwd() / place  # not resolved: that would leave the way that led here
         above = {os.path.realpath(path) for path in (here, *here.parents)}
         folders[:] = [
             name for name in folders if not name.startswith(".") and os.path.realpath(here / name) not in above
         ]
         yield from (Path(place, name) for name in files if not name.startswith("."))
+    yield from unreadable
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -6,15 +6,14 @@ import logging
 import os
 import posixpath
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import images
-from .batch import is_image, target_name
+from .batch import images_under, is_image, target_name
 from .errors import ImpastoError, one_line, reason
-from .files import PathLike, read_file, walk, write_atomically
+from .files import PathLike, read_file, write_atomically
 from .styles import find_style
 from .stylization import Stylizer, check_options
 
@@ -125,18 +124,23 @@ class _Root:
     files: Any
     path: str
 
+    @property
+    def local(self) -> bool:
+        """Whether it is a folder here."""
+        from pyarrow.fs import LocalFileSystem
+
+        return isinstance(self.files, LocalFileSystem)
+
     def at(self, name: str) -> str:
         return posixpath.join(self.path, name)
 
     def real(self, name: str) -> str:
         """`at`, behind the links on the way: buckets have none."""
-        from pyarrow.fs import LocalFileSystem
-
-        return os.path.realpath(self.at(name)) if isinstance(self.files, LocalFileSystem) else self.at(name)
+        return os.path.realpath(self.at(name)) if self.local else self.at(name)
 
 
 def _root(address: str) -> _Root:
-    from pyarrow.fs import FileSystem, LocalFileSystem
+    from pyarrow.fs import FileSystem
 
     if not address:
         raise ImpastoError("the name of a folder is empty")  # a path would be the working folder
@@ -144,9 +148,8 @@ def _root(address: str) -> _Root:
         files, path = FileSystem.from_uri(address if "://" in address else os.path.abspath(address))  # noqa: PTH100
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {address}: {reason(error)}") from None
-    if isinstance(files, LocalFileSystem):
-        path = os.path.realpath(path)
-    return _Root(address, files, path.rstrip("/") or "/")
+    root = _Root(address, files, path.rstrip("/") or "/")
+    return replace(root, path=os.path.realpath(root.path)) if root.local else root
 
 
 def _join(address: str, name: str) -> str:
@@ -191,11 +194,9 @@ class _Worker:
 
 def _write(root: _Root, name: str, data: bytes) -> None:
     """Whole or not at all: buckets show a file when it is closed, folders when it is renamed."""
-    from pyarrow.fs import LocalFileSystem
-
     path = root.at(name)
     root.files.create_dir(posixpath.dirname(path), recursive=True)
-    if not isinstance(root.files, LocalFileSystem):
+    if not root.local:
         with root.files.open_output_stream(path) as stream:
             stream.write(data)
         return
@@ -228,14 +229,13 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
     return pending, len(found) - len(pending)
 
 
-def _images_under(root: _Root, missing: bool = False) -> Iterator[str]:
+def _images_under(root: _Root, missing: bool = False) -> list[str]:
     """Paths of images, relative to the folder, but for hidden ones. missing: a folder that is not there is empty."""
-    from pyarrow.fs import FileSelector, FileType, LocalFileSystem
+    from pyarrow.fs import FileSelector, FileType
 
-    if isinstance(root.files, LocalFileSystem) and os.path.isdir(root.path):  # pyarrow goes round in circles of links
+    if root.local and os.path.isdir(root.path):  # pyarrow goes round in circles of links
         folder = Path(root.path)
-        names = [path.relative_to(folder).as_posix() for path in walk(folder) if path.is_file()]
-    else:
-        selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
-        names = [posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File]
-    return (name for name in sorted(names) if is_image(PurePosixPath(name)))
+        return [path.relative_to(folder).as_posix() for path in images_under(folder)]
+    selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
+    names = [posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File]
+    return [name for name in sorted(names) if is_image(PurePosixPath(name))]

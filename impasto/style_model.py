@@ -97,8 +97,7 @@ def read_about(path: str | os.PathLike[str]) -> About:
 
 def about_of(data: bytes, path: str | os.PathLike[str]) -> About:
     """`read_about` of a file's bytes. path: what error messages call it."""
-    check_file(data, path)
-    return parse_about(_metadata(_parse(data, path)), path)
+    return parse_about(_metadata(_checked(data, path)), path)
 
 
 def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> About:
@@ -128,9 +127,7 @@ def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDAr
     """
     from onnx import numpy_helper
 
-    data = read_file(path, "style model")
-    check_file(data, path)
-    model = _parse(data, path)
+    model = _checked(read_file(path, "style model"), path)
     about = parse_about(_metadata(model), path)
     try:
         initializers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -184,6 +181,11 @@ def set_metadata(model: onnx.ModelProto, about: About, state: dict[str, NDArray[
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "impasto", about.version
     model.doc_string = f"{about.title or about.name}: neural style transfer"
+
+
+def _checked(data: bytes, path: str | os.PathLike[str]) -> onnx.ModelProto:
+    check_file(data, path)
+    return _parse(data, path)
 
 
 def _parse(data: bytes, path: str | os.PathLike[str]) -> onnx.ModelProto:

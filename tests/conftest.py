@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +46,23 @@ def painting() -> Image.Image:
 def other_painting() -> Image.Image:
     """A dark field of small bright spots, cold where `painting` is warm, 96×84."""
     return _scaled("hubble_deep_field", (96, 84))
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Folders of the given name cannot be listed from then on: permissions would not stop whoever tests as root."""
+
+    def hide(name: str) -> None:
+        scandir = os.scandir
+
+        def refuse(path: Any = ".") -> Any:
+            if Path(os.fspath(path)).name == name:
+                raise PermissionError(13, "Permission denied", os.fspath(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+
+    return hide
 
 
 @pytest.fixture(scope="session")

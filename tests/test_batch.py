@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ran import assert_raises_line
 
 from impasto import Stylizer
 from impasto.batch import Done, Job, find_jobs, run_jobs
+from impasto.errors import ImpastoError
 
 
 @pytest.fixture
@@ -101,6 +103,14 @@ def test_links_to_folders_are_followed_but_not_in_a_circle(folder: Path) -> None
     assert [source for source, _ in found(["photos"])] == [
         "photos/more/five.jpg", "photos/one.jpg", "photos/trip/three.gif", "photos/trip/two.webp",
     ]  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_read_is_a_job_that_fails(folder: Path, unreadable: Callable[[str], None]) -> None:
+    (folder / "photos" / "private").mkdir()
+    unreadable("private")
+    assert ("photos/private", "photos-wave/private.png") in found(["photos"])
+    with pytest.raises(ImpastoError, match=r"^cannot use photos/private: Permission denied$"):
+        find_jobs(["photos/private"], None, "wave")
 
 
 def test_the_working_folder_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

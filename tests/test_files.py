@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_hidden_folders_are_not_entered(folder: Path, tmp_path: Path) -> None:
     (folder / "real" / ".four").touch()
     assert found(folder) == ["real/deep/one"]
     assert found(hidden) == ["three"]
+
+
+def test_a_folder_that_cannot_be_read_is_found_itself(folder: Path, unreadable: Callable[[str], None]) -> None:
+    (folder / "private").mkdir()
+    (folder / "private" / "three").touch()
+    unreadable("private")
+    assert found(folder) == ["private", "real/deep/one"]
+    with pytest.raises(PermissionError):
+        list(walk(folder / "private"))
 
 
 def test_a_way_back_behind_a_link(folder: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,22 @@ def test_links_to_folders_are_followed_but_not_in_a_circle(
     monkeypatch.setattr(ray_batch, "_on_cluster", on_cluster)
     stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
     assert sorted(target for _, target in tried) == ["broken.jpg", "deep/er/woman.bmp.png", "more/cat.png"]
+
+
+def test_a_folder_that_cannot_be_read_is_tried_and_told(
+    photos: Path, tmp_path: Path, style_model: Path, unreadable: Callable[[str], None]
+) -> None:
+    unreadable("deep")
+    pending, _ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(tmp_path / "out")), False)
+    assert pending == [("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep", "deep.png")]
+    worker = ray_batch._Worker(
+        ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95, {}
+    )
+    (error,) = worker({"source": ["deep"], "target": ["deep.png"]})["error"]
+    assert "directory" in error or "denied" in error
+    unreadable("photos")
+    with pytest.raises(ImpastoError, match=r"^cannot read .*photos or .*: Permission denied$"):
+        stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
 
 
 def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:

@@ -87,7 +87,7 @@ class Photographs:
 
     def _list(self, source: Path) -> Iterator[Entry]:
         if os.path.isdir(source):
-            found = sorted(path for path in walk(source) if os.path.isfile(path))
+            found = self._files_below(source)
             # What earlier runs painted into this folder is nothing to learn from.
             runs = {path.parent for path in found if path.name == "run.json" and (path.parent / "samples").is_dir()}
             files = [path for path in found if runs.isdisjoint(path.parents)]
@@ -101,6 +101,15 @@ class Photographs:
                 yield from self._list_shard(file, name)
             elif file.suffix.lower() in images.SUFFIXES:
                 yield Entry(file, name)
+
+    def _files_below(self, folder: Path) -> list[Path]:
+        try:
+            found = sorted(walk(folder))
+        except OSError as error:
+            raise ImpastoError(f"cannot read content folder {folder}: {reason(error)}") from None
+        unreadable = [path.relative_to(folder).as_posix() for path in found if path.is_dir()]
+        self.skipped |= dict.fromkeys(unreadable, "a folder that cannot be read")
+        return [path for path in found if os.path.isfile(path)]
 
     def _list_shard(self, file: Path, name: str) -> Iterator[Entry]:
         try:

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,16 @@ def test_links_are_followed_but_not_in_a_circle(tmp_path: Path) -> None:
 
 def test_a_name_that_is_too_long_is_refused_in_a_line(tmp_path: Path) -> None:
     assert_raises_line(lambda: Photographs(tmp_path / ("x" * 300)), "no such content folder")
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, unreadable: Callable[[str], None]) -> None:
+    save_flat(tmp_path / "good", 1)
+    save_flat(tmp_path / "private", 1)
+    unreadable("private")
+    found = Photographs(tmp_path)
+    assert [entry.name for entry in found.entries] == ["good/0000.png"]
+    assert found.skipped == {"private": "a folder that cannot be read"}
+    assert_raises_line(lambda: Photographs(tmp_path / "private"), "cannot read content folder")
 
 
 def test_a_bad_file_does_not_hide_its_namesake_in_another_folder(tmp_path: Path) -> None:
