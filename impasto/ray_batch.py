@@ -6,6 +6,7 @@ import logging
 import os
 import posixpath
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,6 +56,7 @@ def stylize_with_ray(
     overwrite: bool = False,
     runtime: str = "auto",
     precision: str = "auto",
+    progress: Callable[[int, int], object] | None = None,
     **options: Any,
 ) -> RayResult:
     """Stylize all images under `source` into the same tree under `target`, one worker on each machine.
@@ -69,6 +71,7 @@ def stylize_with_ray(
         style: a name, or a style model's file, which only this machine needs.
         quality: of lossy formats. overwrite: do again what is there already.
         runtime, precision: see `Stylizer`. options: keywords of `Stylizer.picture`.
+        progress: told how many images have been tried, and of how many.
 
     Raises:
         ImpastoError: no images in `source`, a folder or bucket that cannot be read, one for both, two images that
@@ -81,7 +84,11 @@ def stylize_with_ray(
     name = Stylizer(model, runtime=runtime, precision=precision).about.name  # a bad style is one error, not many
     if not pending:
         return RayResult([], skipped)
-    rows = _on_cluster(pending, (*roots, model, runtime, precision, quality, options))
+    rows = []
+    for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, options)):
+        rows.append(row)
+        if progress:
+            progress(len(rows), len(pending))
     return RayResult([
         RayImage(
             _join(source, row["source"]), _join(target, row["target"]), (int(row["width"]), int(row["height"])),
@@ -90,8 +97,8 @@ def stylize_with_ray(
     ], skipped)  # fmt: skip
 
 
-def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """What `_Worker`s with these arguments say of each (image, where its picture goes)."""
+def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
+    """What `_Worker`s with these arguments say of each (image, where its picture goes), as they come to an end."""
     import ray
 
     try:
@@ -110,10 +117,9 @@ def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> l
             num_cpus=max(1, int(min(workers)) - 1),  # the runtime takes all of a machine; one processor is left to Ray
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=len(workers)),
         )
-        rows: list[dict[str, Any]] = results.take_all()
+        yield from results.iter_rows()
     except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
         raise ImpastoError(f"the Ray cluster failed: {one_line(error)[:500]}") from None
-    return rows
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,12 @@ def test_a_folder_is_stylized_and_gone_on_with(
 ) -> None:
     """The results lie within the folder, and are no images of it the next time."""
     target = photos / "100% painted, ä"
-    result = stylize_with_ray(str(photos), str(target), style_model, strength=0.5, precision="float32")
+    told: list[tuple[int, int]] = []
+    result = stylize_with_ray(
+        str(photos), str(target), style_model, strength=0.5, precision="float32",
+        progress=lambda *count: told.append(count),
+    )  # fmt: skip
+    assert told == [(1, 3), (2, 3), (3, 3)]
     assert result.skipped == 0
     broken, cat, woman = result.images
     assert (broken.input, "not an image" in broken.error) == (f"{photos}/broken.jpg", True)

@@ -167,7 +167,8 @@ def _on_ray(
         raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
     from ..ray_batch import stylize_with_ray
 
-    result = stylize_with_ray(inputs[0], output, style, **options)
+    with CountProgress("stylizing", quiet) as progress:
+        result = stylize_with_ray(inputs[0], output, style, progress=progress.update, **options)
     failed = [one for one in result.images if one.error]
     if as_json:
         for one in result.images:
