@@ -159,7 +159,9 @@ def _root(address: str) -> _Root:
 
 
 def _join(address: str, name: str) -> str:
-    return f"{address.rstrip('/')}/{name}"
+    """The address of a file in a folder. A bucket's may end in options: s3://bucket/photos?endpoint_override=…"""
+    folder, mark, options = address.partition("?") if "://" in address else (address, "", "")
+    return f"{folder.rstrip('/')}/{name}{mark}{options}"
 
 
 _COLUMNS = ("source", "target", "width", "height", "seconds", "runtime", "error")
@@ -201,12 +203,12 @@ class _Worker:
 def _write(root: _Root, name: str, data: bytes) -> None:
     """Whole or not at all: buckets show a file when it is closed, folders when it is renamed."""
     path = root.at(name)
-    root.files.create_dir(posixpath.dirname(path), recursive=True)
-    if not root.local:
+    if root.local:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(path), data)
+    else:
         with root.files.open_output_stream(path) as stream:
             stream.write(data)
-        return
-    write_atomically(Path(path), data)
 
 
 def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -116,6 +118,45 @@ def test_a_folder_that_cannot_be_read_is_tried_and_told(
     unreadable("photos")
     with pytest.raises(ImpastoError, match=r"^cannot read .*photos or .*: Permission denied$"):
         stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
+
+
+def test_a_bucket(photo: Image.Image, photos: Path, style_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in memory; the worker in this process."""
+    from fsspec.implementations.memory import MemoryFileSystem
+    from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    bucket = MemoryFileSystem()
+    bucket.put(str(photos), "/bucket/photos", recursive=True)
+
+    def root(address: str) -> ray_batch._Root:
+        path = address.removeprefix("memory:/").partition("?")[0].rstrip("/")
+        return ray_batch._Root(address, PyFileSystem(FSSpecHandler(bucket)), path)
+
+    def on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
+        worker = ray_batch._Worker(*arguments)
+        for source, target in pending:
+            columns = worker({"source": [source], "target": [target]})
+            yield {key: value[0] for key, value in columns.items()}
+
+    monkeypatch.setattr(ray_batch, "_root", root)
+    monkeypatch.setattr(ray_batch, "_on_cluster", on_cluster)
+    addresses = "memory://bucket/photos/?region=here", "memory://bucket/photos/painted?region=here"
+    result = stylize_with_ray(*addresses, style_model)
+    names = ("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep/er/woman.bmp", "deep/er/woman.bmp.png")
+    assert [(one.input, one.output) for one in result.images] == [
+        (f"memory://bucket/photos/{name}?region=here", f"memory://bucket/photos/painted/{to}?region=here")
+        for name, to in names
+    ]
+    assert [bool(one.error) for one in result.images] == [True, False, False]
+    assert sorted(bucket.find("/bucket/photos/painted")) == [
+        "/bucket/photos/painted/cat.png", "/bucket/photos/painted/deep/er/woman.bmp.png",
+    ]  # fmt: skip
+    with Image.open(io.BytesIO(bucket.cat("/bucket/photos/painted/cat.png"))) as painted:
+        assert painted.size == photo.size
+    again = stylize_with_ray(*addresses, style_model)
+    assert ([one.input for one in again.images], again.skipped) == ([result.images[0].input], 2)
+    with pytest.raises(ImpastoError, match=r"^the pictures would overwrite the images in memory"):
+        stylize_with_ray("memory://bucket/photos", "memory://bucket/photos/", style_model)
 
 
 def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:
