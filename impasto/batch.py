@@ -81,7 +81,7 @@ def _find_jobs(sources: Sequence[Path], output: Path | None, folder: bool, style
     for source in sources:
         if source.is_dir():
             root = output or Path(f"{source.resolve().name}-{style}")
-            inside = [Job(file, root / target_name(file.relative_to(source))) for file in _images_in(source, root)]
+            inside = [Job(file, root / target_under(file.relative_to(source))) for file in _images_in(source, root)]
             if not inside:
                 raise ImpastoError(f"no images in {source}")
             found += inside
@@ -142,10 +142,12 @@ def is_image(name: PurePath) -> bool:
 
 def images_under(folder: Path) -> list[Path]:
     """In alphabetical order. Folders below that cannot be read are among them: see `walk`."""
-    return [
-        path for path in sorted(walk(folder))
-        if path.is_dir() or (is_image(path.relative_to(folder)) and path.is_file())
-    ]  # fmt: skip
+    return [path for path in sorted(walk(folder)) if is_image(path.relative_to(folder)) or os.path.isdir(path)]
+
+
+def target_under(name: PurePath) -> PurePath:
+    """Where what `images_under` found goes, below another folder; of a folder that cannot be read, where nothing is."""
+    return target_name(name) if is_image(name) else name / name.name
 
 
 def target_name(name: PurePath) -> PurePath:
@@ -154,10 +156,10 @@ def target_name(name: PurePath) -> PurePath:
 
 
 def _images_in(folder: Path, output: Path) -> Iterator[Path]:
-    """All but what lies in `output`, unless that is the folder itself."""
+    """All but what lies in `output`, unless the folder itself does."""
     left_out = output.resolve()
     for path in images_under(folder):
-        if left_out == folder.resolve() or not path.resolve().is_relative_to(left_out):
+        if folder.resolve().is_relative_to(left_out) or not path.resolve().is_relative_to(left_out):
             yield path
 
 

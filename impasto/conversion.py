@@ -77,7 +77,7 @@ def convert(
     Args:
         style: a name or a style model's file.
         format: a name in `FORMATS`.
-        output: the file to write; by default STYLE and the format's suffix, in the working folder.
+        output: the file to write; by default the style model's name with the format's suffix, in the working folder.
         size: (width, height) in px that it will paint, where the format wants to know.
 
     Raises:
@@ -91,7 +91,7 @@ def convert(
     trained, about = load_network(file)
     for side in size:
         check_integer("size", side, about.smallest, LARGEST_SIDE)
-    path = Path(output) if output is not None else Path(f"{about.name}{kind.suffix}")
+    path = Path(output) if output is not None else Path(f"{file.stem}{kind.suffix}")
     if path.suffix != kind.suffix:
         raise ImpastoError(f"output {path} must end in {kind.suffix}")
     if not path.parent.is_dir():

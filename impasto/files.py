@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def walk(folder: Path) -> Iterator[Path]:
     """All files below a folder but for hidden ones; links to folders are followed, but not in a circle.
 
-    A folder that cannot be read is among them, so that whoever reads what it finds meets the reason.
+    Folders that cannot be read are among them, so that whoever reads what is found meets the reason; pipes and devices
+    are not, which would keep them waiting.
 
     Raises:
         OSError: `folder` itself cannot be read.
@@ -88,14 +90,25 @@ def walk(folder: Path) -> Iterator[Path]:
             raise error
         unreadable.append(Path(error.filename))
 
+    top = Path(os.path.realpath(folder))
     for place, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
-        here = Path.cwd() / place  # not resolved: that would leave the way that led here
-        above = {os.path.realpath(path) for path in (here, *here.parents)}
+        here = Path(place)
+        way = (step for step in (here, *here.parents) if step.is_relative_to(folder))  # links on it are no parents
+        above = {top, *top.parents, *(Path(os.path.realpath(step)) for step in way)}
         folders[:] = [
-            name for name in folders if not name.startswith(".") and os.path.realpath(here / name) not in above
+            name for name in folders if not name.startswith(".") and Path(os.path.realpath(here / name)) not in above
         ]
-        yield from (Path(place, name) for name in files if not name.startswith("."))
+        yield from (here / name for name in files if not name.startswith(".") and _may_be_a_file(here / name))
     yield from unreadable
+
+
+def _may_be_a_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:  # a link to nothing
+        return False
+    except OSError:
+        return True
 
 
 def same_file(one: Path, other: Path) -> bool:

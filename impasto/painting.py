@@ -234,12 +234,12 @@ class Painter:
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None
     ) -> FloatArray:
         feeds = self._feeds(model, pixels.transpose(2, 0, 1)[None], strength) | dict(given or {})
-        painted = self._outputs(model, feeds)[0]
-        if painted.shape != feeds[INPUT].shape:
+        painted = self._outputs(model, feeds)
+        if not painted or painted[0].shape != feeds[INPUT].shape:
             raise ImpastoError(f"{self._what} is damaged: what it paints has another size than the image")
-        if not math.isfinite(painted.sum()):
+        if not math.isfinite(painted[0].sum()):
             raise ImpastoError(f"{self._what} is damaged: in {model.name}, what it paints are no colours")
-        return np.clip(painted[0].transpose(1, 2, 0), 0, 1)
+        return np.clip(painted[0][0].transpose(1, 2, 0), 0, 1)
 
     def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
         try:

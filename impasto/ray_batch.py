@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import images
-from .batch import images_under, is_image, target_name
+from .batch import images_under, is_image, target_under
 from .errors import ImpastoError, one_line, reason
 from .files import PathLike, read_file, write_atomically
 from .styles import find_style
@@ -214,7 +214,7 @@ def _write(root: _Root, name: str, data: bytes) -> None:
 def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
     """(image, where its picture goes) of all that is to be done, and how many are done already."""
     same = source.files.equals(target.files)
-    inside = same and source.path != target.path
+    inside = same and not PurePosixPath(source.path).is_relative_to(target.path)
     try:
         found = [
             name for name in _images_under(source)
@@ -227,7 +227,7 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
         raise ImpastoError(f"no images in {source.address}")
     named: dict[str, str] = {}
     for name in found:
-        to = str(target_name(PurePosixPath(name)))
+        to = str(target_under(PurePosixPath(name)))
         other = named.setdefault(to, name)
         if other != name:
             raise ImpastoError(f"{other} and {name} would both be written to {to}")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
 _SEAL = b"\x72\x19\x0a\x0dimpasto.crc32\x12\x08"  # what stands before the checksum's eight digits, as protobuf has it
+LARGEST_SMALLEST = 4096  # px: whatever is narrower than a network's `smallest` is made as wide as that
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
 GRAIN = "grain.map"  # the constant in the graph that holds the noise which strokes begin from, where there is any
 
@@ -45,7 +46,7 @@ def unpainted_share(strength: T) -> T:
 
 
 # What files that somebody else wrote, or damaged, can make the readers below raise.
-_DAMAGED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+_DAMAGED = (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, SyntaxError)
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,12 @@ def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> Ab
         if int(values["format"]) > FORMAT:
             version = one_line(values.get("version"))
             raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
-        return About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
+        about = About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
+        if not (1 <= about.smallest <= LARGEST_SMALLEST and 0 <= about.grain_cell <= LARGEST_SMALLEST):
+            raise ValueError(f"smallest is {about.smallest}, grain_cell {about.grain_cell}")
     except _DAMAGED as error:
         raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({_line(error)})") from None
+    return about
 
 
 def read_parameters(path: str | os.PathLike[str]) -> tuple[About, dict[str, NDArray[Any]]]:
@@ -152,7 +156,11 @@ def check_file(data: bytes, path: str | os.PathLike[str]) -> None:
     """
     body, end = data[: -len(_SEAL) - 8], data[-len(_SEAL) - 8 :]
     if end.startswith(_SEAL) and data != seal(body):
-        raise ImpastoError(f"style model {path} is damaged: its checksum is another one")
+        raise ImpastoError(
+            f"style model {path} is damaged, or was changed by another program: its checksum is another one"
+        )
+    if not data.startswith(b"\x08"):  # an ONNX model's first field. Runtimes read formats of their own, too
+        raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged")
     # ONNX names the files of external data under this key. Parsing takes as long as painting, so look first.
     if b"location" in data:
         model = _parse(data, path)

@@ -108,7 +108,9 @@ def test_links_to_folders_are_followed_but_not_in_a_circle(folder: Path) -> None
 def test_a_folder_that_cannot_be_read_is_a_job_that_fails(folder: Path, unreadable: Callable[[str], None]) -> None:
     (folder / "photos" / "private").mkdir()
     unreadable("private")
-    assert ("photos/private", "photos-wave/private.png") in found(["photos"])
+    (folder / "photos" / "private.png").touch()
+    assert ("photos/private", "photos-wave/private/private") in found(["photos"])
+    assert ("photos/private.png", "photos-wave/private.png") in found(["photos"])
     with pytest.raises(ImpastoError, match=r"^cannot use photos/private: Permission denied$"):
         find_jobs(["photos/private"], None, "wave")
 
@@ -131,6 +133,17 @@ def test_an_output_folder_inside_the_input_folder_is_left_out(folder: Path) -> N
     assert found(["photos"], "photos/painted") == before
     assert found(["photos"], str(folder / "photos/painted"))[0][0] == "photos/one.jpg"
     assert len(found(["photos"], "elsewhere")) == 6
+
+
+@pytest.mark.parametrize(
+    ("source", "output"), [("photos", "."), ("photos/trip", "photos"), ("photos", ".."), ("photos/trip", "photos/..")]
+)
+@pytest.mark.usefixtures("folder")
+def test_an_output_folder_around_the_input_folder(source: str, output: str) -> None:
+    expected = found([source], "out")
+    assert expected
+    moved = [(name, (Path(output) / Path(to).relative_to("out")).as_posix()) for name, to in expected]
+    assert found([source], output) == moved
 
 
 @pytest.mark.usefixtures("folder")

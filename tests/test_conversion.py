@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from stirred import stir
 import impasto
 from impasto import conversion
 from impasto.conversion import FORMATS, convert
-from impasto.export import export
+from impasto.export import export, load_network
 from impasto.networks import create_network
 from impasto.style_model import About
 
@@ -107,6 +108,14 @@ def test_what_is_there_is_replaced(style_model: Path, work: Path) -> None:
     (work / "great-wave.xml").write_text("old")
     convert(style_model, "openvino")
     assert (work / "great-wave.xml").stat().st_size > 1000
+
+
+def test_the_file_is_named_after_the_style_model_s_file(johnson_model: Path, work: Path) -> None:
+    """Whatever it says that its name is: a stranger's would choose the folder."""
+    network, about = load_network(johnson_model)
+    export(network, replace(about, name="../victim"), work / "mine.onnx")
+    assert convert(work / "mine.onnx", "openvino").output == Path("mine.xml")
+    assert {path.name for path in work.iterdir()} == {"mine.onnx", "mine.xml", "mine.bin"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,32 @@ def test_a_folder_that_cannot_be_read_is_found_itself(folder: Path, unreadable: 
     assert found(folder) == ["private", "real/deep/one"]
     with pytest.raises(PermissionError):
         list(walk(folder / "private"))
+
+
+def test_files_that_cannot_be_told_from_others_are_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a folder that may be listed but not entered; what is no file is not, nor is a link to nothing."""
+    os.mkfifo(folder / "pipe")
+    (folder / "nowhere").symlink_to("nothing")
+    assert found(folder) == ["real/deep/one"]
+    look = Path.stat
+
+    def refuse(path: Path, **options: bool) -> os.stat_result:
+        if path.name == "one":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert found(folder) == ["real/deep/one"]
+
+
+def test_the_working_folder_is_not_above_what_lies_beside_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "two").touch()
+    (folder / "more").symlink_to(tmp_path / "album")
+    monkeypatch.chdir(tmp_path / "album")
+    assert found(Path("../folder")) == ["more/two", "real/deep/one"]
 
 
 def test_a_way_back_behind_a_link(folder: Path, tmp_path: Path) -> None:

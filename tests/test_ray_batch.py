@@ -109,11 +109,11 @@ def test_a_folder_that_cannot_be_read_is_tried_and_told(
 ) -> None:
     unreadable("deep")
     pending, _ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(tmp_path / "out")), False)
-    assert pending == [("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep", "deep.png")]
+    assert pending == [("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep", "deep/deep")]
     worker = ray_batch._Worker(
         ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95, {}
     )
-    (error,) = worker({"source": ["deep"], "target": ["deep.png"]})["error"]
+    (error,) = worker({"source": ["deep"], "target": ["deep/deep"]})["error"]
     assert "directory" in error or "denied" in error
     unreadable("photos")
     with pytest.raises(ImpastoError, match=r"^cannot read .*photos or .*: Permission denied$"):
@@ -166,6 +166,11 @@ def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:
         with pytest.raises(ImpastoError, match=r"^the pictures would overwrite the images in "):
             stylize_with_ray(str(photos), target, style_model, overwrite=True)
     assert (photos / "cat.png").read_bytes() == before
+
+
+def test_an_output_folder_around_the_input_folder(photos: Path) -> None:
+    pending, _ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(photos.parent)), False)
+    assert [target for _, target in pending] == ["broken.jpg", "cat.png", "deep/er/woman.bmp.png"]
 
 
 def test_two_images_for_one_file(photos: Path, tmp_path: Path, style_model: Path) -> None:

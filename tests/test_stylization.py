@@ -343,6 +343,14 @@ def test_a_model_that_paints_no_picture_is_refused(
     assert_raises_line(lambda: painter(photo), f"^the style model is damaged: .*{message}$")
 
 
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_a_model_without_outputs_is_refused(runtime: str, photo: Image.Image) -> None:
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "h", "w"])
+    model = helper.make_model(helper.make_graph([], "foreign", [image], []), ir_version=9)
+    set_metadata(model, About("foreign"), {}, set())
+    assert_raises_line(lambda: Stylizer(model.SerializeToString(), runtime=runtime)(photo), "^the style model ")
+
+
 def test_blocks_make_no_difference(
     stylizer: Stylizer, files: Path, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,7 +89,7 @@ class Photographs:
         if os.path.isdir(source):
             found = self._files_below(source)
             # What earlier runs painted into this folder is nothing to learn from.
-            runs = {path.parent for path in found if path.name == "run.json" and (path.parent / "samples").is_dir()}
+            runs = {path.parent for path in found if path.name == "run.json" and os.path.isdir(path.parent / "samples")}
             files = [path for path in found if runs.isdisjoint(path.parents)]
         elif os.path.isfile(source):
             files = [source]
@@ -107,9 +107,9 @@ class Photographs:
             found = sorted(walk(folder))
         except OSError as error:
             raise ImpastoError(f"cannot read content folder {folder}: {reason(error)}") from None
-        unreadable = [path.relative_to(folder).as_posix() for path in found if path.is_dir()]
+        unreadable = [path.relative_to(folder).as_posix() for path in found if os.path.isdir(path)]
         self.skipped |= dict.fromkeys(unreadable, "a folder that cannot be read")
-        return [path for path in found if os.path.isfile(path)]
+        return [path for path in found if not os.path.isdir(path)]
 
     def _list_shard(self, file: Path, name: str) -> Iterator[Entry]:
         try:
@@ -261,8 +261,8 @@ def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> 
 def _length(file: Path) -> int:
     try:
         return file.stat().st_size
-    except OSError as error:
-        raise ImpastoError(f"cannot read {file}: {reason(error)}") from None
+    except OSError:  # reading it will tell why
+        return -1
 
 
 def _examples(skipped: dict[str, str]) -> str:
