@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from hypothesis import settings
 from PIL import Image
 from ran import Ran, Run
 
 from impasto.cli import main
 
+settings.register_profile("impasto", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("impasto")
 # Tests run in several processes at once: one thread each is fastest, and makes sums the same on every machine size.
 torch.set_num_threads(1)
 

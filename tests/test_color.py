@@ -14,7 +14,7 @@ from yiq import to_yiq
 from impasto.color import gray, match_color, match_luminance, with_luminance_of
 from impasto.images import FloatArray
 
-quick = settings(deadline=None, max_examples=30, database=None)
+quick = settings(max_examples=30, database=None)
 seeds = st.integers(0, 2**31 - 1)
 
 

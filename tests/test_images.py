@@ -739,20 +739,20 @@ def _survives(data: bytes) -> None:
             assert np.isfinite(picture.pixels).all()
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.binary(max_size=400))
 def test_random_bytes(data: bytes) -> None:
     with pytest.raises(ImpastoError):
         images.load(data)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.sampled_from(SAMPLES), st.binary(max_size=400))
 def test_random_bytes_after_a_valid_header(sample: str, data: bytes) -> None:
     _survives(_samples()[sample][:32] + data)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 @given(st.sampled_from(SAMPLES), st.floats(0, 1, exclude_max=True))
 def test_random_truncations(sample: str, fraction: float) -> None:
     data = _samples()[sample]

@@ -29,7 +29,7 @@ from impasto.losses import (
 )
 
 Array = NDArray[np.float64]
-quick = settings(deadline=None, max_examples=8, database=None)
+quick = settings(max_examples=8, database=None)
 seeds = st.integers(0, 2**31 - 1)
 
 

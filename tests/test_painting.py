@@ -23,7 +23,7 @@ SMALL_TILE = 64
 # --- the plan ----------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=300, database=None)
+@settings(max_examples=300, database=None)
 @given(
     size=st.tuples(st.integers(1, 30_000), st.integers(1, 30_000)), style_scale=st.floats(0.1, 10),
     smallest=st.sampled_from([12, 36, 44]),

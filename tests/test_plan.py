@@ -14,7 +14,7 @@ from impasto.tiling import ALIGNMENT
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 GB = 10**9
-quick = settings(deadline=None, max_examples=60, database=None)
+quick = settings(max_examples=60, database=None)
 sides = st.integers(16, 8000)
 
 

@@ -15,7 +15,7 @@ from impasto.losses import CONTENT_FORMS, STYLE_FORMS
 from impasto.presets import INITS, OPTIMIZERS, PRESETS, Preset, Stage, get_preset, schedule
 from impasto.weights import LOSS_NETWORKS
 
-quick = settings(deadline=None, max_examples=100, database=None)
+quick = settings(max_examples=100, database=None)
 FIRSTS = {f"relu{block}_1": 0.2 for block in range(1, 6)}
 TABLE = Preset(source="a test", scales=((100, 50), (200, 30), (400, 20)))
 

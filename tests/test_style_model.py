@@ -71,7 +71,7 @@ def test_about_as_json_and_back() -> None:
     assert json.loads(text)["format"] == FORMAT
 
 
-@settings(deadline=None, max_examples=30, database=None)
+@settings(max_examples=30, database=None)
 @given(title=st.text(), seen=st.integers(0, 10**9), loss=st.none() | st.floats(allow_nan=False, allow_infinity=False))
 def test_whatever_about_says_is_read_again(title: str, seen: int, loss: float | None) -> None:
     about = replace(WAVE, title=title, images_seen=seen, style_loss=loss)
@@ -192,7 +192,7 @@ def test_a_title_may_have_any_words(tmp_path: Path) -> None:
 # --- the checksum ------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=50, database=None)
+@settings(max_examples=50, database=None)
 @given(place=st.floats(0, 1, exclude_max=True), other=st.integers(1, 255))
 def test_a_changed_byte_is_found(place: float, other: int) -> None:
     model = identity()

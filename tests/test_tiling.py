@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from impasto.tiling import ALIGNMENT, Window, equal_spans, spans, windows
 
-quick = settings(deadline=None, max_examples=150, database=None)
+quick = settings(max_examples=150, database=None)
 lengths = st.integers(1, 2500)
 aligned = st.integers(1, 20).map(lambda n: n * ALIGNMENT)
 halos = st.integers(0, 6).map(lambda n: n * ALIGNMENT)
@@ -92,7 +92,7 @@ def test_equal_spans_are_equally_long_aligned_and_count_everything_once(
     assert len(cut) == (1 if length <= outer else fewest)
 
 
-@settings(deadline=None, max_examples=40, database=None)
+@settings(max_examples=40, database=None)
 @given(
     size=st.tuples(st.integers(1, 500), st.integers(1, 500)), tile=aligned, halo=halos,
     offset=st.tuples(offsets, offsets),

@@ -51,7 +51,7 @@ def test_any_request(address: str, mode: GenerationMode) -> None:
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=20, deadline=None, database=None, phases=[Phase.generate],
+            max_examples=20, database=None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         def ask(case: Case[Any]) -> None:

@@ -269,7 +269,7 @@ def test_a_crop_depends_on_seed_and_position_alone(photos: Path, side: int) -> N
     assert not any(np.array_equal(other.at(position, side), crop) for position, crop in crops.items())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**40), epoch=st.integers(0, 50), held_out=st.integers(1, 20))
 def test_every_photograph_once_an_epoch_and_none_held_out(
     tmp_path_factory: pytest.TempPathFactory, seed: int, epoch: int, held_out: int
