@@ -18,6 +18,9 @@ from impasto.networks import create_network
 from impasto.shared_statistics import STATISTICS, applying, grain_of, measuring
 from impasto.style_model import GRAIN, About, parse_about
 
+# An export takes seconds: each is made once, in one process.
+pytestmark = pytest.mark.xdist_group("statistics")
+
 Array = NDArray[np.float32]
 
 
