@@ -158,9 +158,8 @@ def target_name(name: PurePath) -> PurePath:
 def _images_in(folder: Path, output: Path) -> Iterator[Path]:
     """All but what lies in `output`, unless the folder itself does."""
     left_out = output.resolve()
-    for path in images_under(folder):
-        if folder.resolve().is_relative_to(left_out) or not path.resolve().is_relative_to(left_out):
-            yield path
+    around = folder.resolve().is_relative_to(left_out)
+    return (path for path in images_under(folder) if around or not path.resolve().is_relative_to(left_out))
 
 
 def _suffix(source: Path) -> str:

@@ -55,10 +55,16 @@ class Processes:
 
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Among the processes that torchrun started, or alone. Parts from them at the end, unless the caller had joined."""
+    """Among the processes that torchrun started, or alone. Parts from them at the end, unless the caller had joined.
+
+    All wait for the first one, which writes files last: if another ended badly before, torchrun would end it, too.
+    """
     before = dist.is_initialized()
     try:
-        yield _join(device)
+        processes = _join(device)
+        yield processes
+        if processes.count > 1:
+            dist.barrier()
     finally:
         if dist.is_initialized() and not before:
             dist.destroy_process_group()
