@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import sys
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import ImpastoError, one_line, reason
-from ..training.torchrun import is_first
+from ..training.torchrun import is_first, was_started_by_torchrun
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {
@@ -98,7 +99,13 @@ def main(arguments: list[str] | None = None) -> Any:
             code = 2
         with contextlib.suppress(OSError):
             sys.stdout.close()
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if was_started_by_torchrun():  # gloo's threads outlive their group, and may abort a process at Python's end
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _command(arguments: list[str] | None) -> str:
