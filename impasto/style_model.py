@@ -160,7 +160,7 @@ def check_file(data: bytes, path: str | os.PathLike[str]) -> None:
             f"style model {path} is damaged, or was changed by another program: its checksum is another one"
         )
     if not data.startswith(b"\x08"):  # an ONNX model's first field. Runtimes read formats of their own, too
-        raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged")
+        raise _no_onnx(path)
     # ONNX names the files of external data under this key. Parsing takes as long as painting, so look first.
     if b"location" in data:
         model = _parse(data, path)
@@ -203,7 +203,11 @@ def _parse(data: bytes, path: str | os.PathLike[str]) -> onnx.ModelProto:
     try:
         return onnx.load_model_from_string(data)
     except (DecodeError, ValueError):
-        raise ImpastoError(f"{path} is no style model: not an ONNX file, or damaged") from None
+        raise _no_onnx(path) from None
+
+
+def _no_onnx(path: str | os.PathLike[str]) -> ImpastoError:
+    return ImpastoError(f"{path} is no style model: not an ONNX file, or damaged")
 
 
 def _metadata(model: onnx.ModelProto) -> dict[str, str]:

@@ -101,9 +101,8 @@ def main(arguments: list[str] | None = None) -> Any:
             sys.stdout.close()
     code = code if isinstance(code, int) else 0
     if was_started_by_torchrun():  # gloo's threads outlive their group, and may abort a process at Python's end
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
-                stream.flush()
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -107,9 +107,11 @@ class Photographs:
             found = sorted(walk(folder))
         except OSError as error:
             raise ImpastoError(f"cannot read content folder {folder}: {reason(error)}") from None
-        unreadable = [path.relative_to(folder).as_posix() for path in found if os.path.isdir(path)]
-        self.skipped |= dict.fromkeys(unreadable, "a folder that cannot be read")
-        return [path for path in found if not os.path.isdir(path)]
+        unreadable = {path for path in found if os.path.isdir(path)}
+        self.skipped |= {
+            path.relative_to(folder).as_posix(): "a folder that cannot be read" for path in found if path in unreadable
+        }
+        return [path for path in found if path not in unreadable]
 
     def _list_shard(self, file: Path, name: str) -> Iterator[Entry]:
         try:
