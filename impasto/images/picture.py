@@ -50,9 +50,9 @@ class Picture:
         kind, top = (np.uint16, 65535) if depth == 16 else (np.uint8, 255)
         array = np.empty((*self.pixels.shape[:2], 3 if self.alpha is None else 4), kind)
         for rows in blocks(self.pixels):
-            array[rows, :, :3] = np.clip(np.rint(self.pixels[rows] * top), 0, top)
+            array[rows, :, :3] = _levels(self.pixels[rows], top)
             if self.alpha is not None:
-                array[rows, :, 3] = np.clip(np.rint(self.alpha[rows] * top), 0, top)
+                array[rows, :, 3] = _levels(self.alpha[rows], top)
         return array
 
     def over_white(self) -> Picture:
@@ -77,6 +77,13 @@ class Picture:
         seen = alpha[..., None] > HIDDEN
         pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], HIDDEN), plain)
         return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
+
+
+def _levels(values: FloatArray, top: int) -> FloatArray:
+    """The nearest whole numbers from 0 to `top`, in one array: each more takes as long as the rest."""
+    levels: FloatArray = values * top
+    np.rint(levels, out=levels)
+    return np.clip(levels, 0, top, out=levels)
 
 
 def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
