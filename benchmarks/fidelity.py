@@ -30,6 +30,7 @@ import torch
 from lite import PEER, installed
 from optimize import TERMS
 from PIL import Image, ImageDraw
+from shipped import SHIPPED
 from torch import Tensor
 
 from impasto import Stylizer, images
@@ -48,21 +49,6 @@ from impasto.weights import load_weights
 
 HELD_OUT, SEED, SIDE = 16, 0, 512
 RECIPE = TRAINING_PRESETS["default"]
-# What each style was trained on, as docs/styles.md says.
-PAINTINGS = {
-    "adele-bloch-bauer": "klimt-adele-bloch-bauer", "composition-vii": "kandinsky-composition-vii",
-    "great-wave": "hokusai-great-wave", "scream": "munch-scream", "shipwreck": "turner-shipwreck-of-the-minotaur",
-    "starry-night": "vangogh-starry-night", "tableau-no-2": "mondrian-tableau-no-2-composition-vii",
-    "udnie": "picabia-udnie", "van-gogh-self-portrait": "vangogh-self-portrait-straw-hat",
-    "water-lilies": "monet-water-lilies-1919",
-}  # fmt: skip
-# Where that was a part of it only: left, top, right, bottom in px.
-DETAILS = {"great-wave": (100, 40, 640, 689)}
-# Where it was not the recipe's.
-CONTENT_WEIGHTS = {
-    "adele-bloch-bauer": 0.1, "great-wave": 0.13, "scream": 0.09, "shipwreck": 0.11, "starry-night": 0.09,
-    "tableau-no-2": 0.1, "van-gogh-self-portrait": 0.09, "water-lilies": 0.1,
-}  # fmt: skip
 # Pixels in [0, 1].
 OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam": get_preset("default")}
 
@@ -70,13 +56,6 @@ OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam
 def held_out(data: Path, count: int) -> list[Picture]:
     """Photographs that no style was trained on."""
     return Crops(Photographs(data / "content"), SEED, 1.0, HELD_OUT).samples(count, SIDE)
-
-
-def painting_of(data: Path, style: str) -> Picture:
-    """What a style was trained on."""
-    picture = images.load(data / "style" / f"{PAINTINGS[style]}.jpg")
-    left, top, right, bottom = DETAILS.get(style, (0, 0, *picture.size))
-    return Picture(picture.pixels[top:bottom, left:right])
 
 
 def loss_network(precision: str) -> LossNetwork:
@@ -136,8 +115,7 @@ def against_the_iterative_method(
     everything: dict[str, list[int]] = {name: [] for name in optimizers}
     networks = {name: loss_network(OPTIMIZERS[name].precision) for name in optimizers}
     for style in styles:
-        painting = painting_of(data, style)
-        recipe = replace(RECIPE, content_weight=CONTENT_WEIGHTS.get(style, RECIPE.content_weight))
+        painting, recipe = SHIPPED[style].picture(data), SHIPPED[style].recipe()
         losses = {name: perceptual_loss(network, recipe, painting) for name, network in networks.items()}
         stylizer, file = Stylizer(style), output / f"{style}.json"
         rows = json.loads(file.read_text()) if file.exists() else []
@@ -180,11 +158,11 @@ def against_lite(data: Path, styles: list[str], weights: str, strengths: list[fl
     print(f"| style | {' | '.join(f'{name}: content / style' for name in names)} |")
     print("|---" * (len(names) + 1) + "|")
     rows, both = [], [0] * len(strengths)
-    photos = dict(zip(PAINTINGS, held_out(data, len(PAINTINGS)), strict=True))
+    photos = dict(zip(SHIPPED, held_out(data, len(SHIPPED)), strict=True))
     for style in styles:
         photo = photos[style]
         source, painting, target = (output / f"{style}-{part}.png" for part in ("photo", "painting", "lite"))
-        painted = painting_of(data, style)
+        painted = SHIPPED[style].picture(data)
         changed = [written(photo, source), written(painted, painting)]
         if any(changed):
             target.unlink(missing_ok=True)

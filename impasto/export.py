@@ -83,13 +83,11 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
     for name, old in network.state_dict().items():
         found = parameters.get(name)
         if found is None or found.shape != tuple(old.shape) or found.dtype.kind not in "fiu":
-            raise ImpastoError(f"style model {path} does not fit the network '{about.network}': see its {name}")
+            raise ImpastoError(
+                f"style model {path} does not fit this version's network '{about.network}' (see its {name}): it can be "
+                "painted with, but not trained on"
+            )
         state[name] = torch.from_numpy(found.astype(np.int64 if found.dtype.kind in "iu" else np.float32)).to(old.dtype)
-    if about.smallest != network.smallest:  # its parameters fit, but would paint another picture
-        raise ImpastoError(
-            f"style model {path} was trained by an earlier version, whose network '{about.network}' was padded: "
-            "train it anew"
-        )
     network.load_state_dict(state)
     return network, about
 

@@ -91,7 +91,7 @@ class OpenVINO:
         else:
             self._any = self._any or self._compile(self._model)
             request, given = self._any, dict(feeds)
-        found = request.infer(given)
+        found = request.infer(given, share_inputs=True, share_outputs=True)  # copied below, and only there
         return [np.array(found[port]) for port in request.model_outputs]
 
     def _specialized(self, arrays: Mapping[str, Array], numbers: Mapping[str, Array]) -> Any:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("statistics")
 Array = NDArray[np.float32]
 
 
-@pytest.fixture(scope="module", params=["shuffle-3", "johnson-half"])
+@pytest.fixture(scope="module", params=["shuffle", "johnson-half"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> onnx.ModelProto:
     torch.manual_seed(0)
     network = stir(create_network(request.param))

@@ -69,8 +69,8 @@ def registered(exports: bool = False, validation_side: int = 64, checks: int = 3
     validation_side, checks: less than usual, for the same reason.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NETWORKS, "tiny", functools.partial(ShuffleNetwork, width=8, body=8, blocks=1))
-        patch.setitem(NETWORKS, "tiny-2", functools.partial(ShuffleNetwork, width=8, body=8, blocks=2))
+        patch.setitem(NETWORKS, "tiny", functools.partial(ShuffleNetwork, 8, 8, 1, 1, 8))
+        patch.setitem(NETWORKS, "tiny-2", functools.partial(ShuffleNetwork, 8, 8, 2, 1, 8))
         patch.setitem(TRAINING_PRESETS, "tiny", RECIPE)
         patch.setattr(impasto.training.trainer, "VALIDATION_SIDE", validation_side)
         patch.setattr(impasto.training.trainer, "CHECKS", checks)

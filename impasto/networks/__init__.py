@@ -17,10 +17,6 @@ NETWORKS: dict[str, Callable[[], ImageTransformationNetwork]] = {
     "johnson2016-instance": partial(Johnson2016, normalization="instance"),
     "johnson-half": partial(Johnson2016, width=16, normalization="instance"),
     "shuffle": ShuffleNetwork,
-    "shuffle-3": partial(ShuffleNetwork, blocks=3),
-    "shuffle-plain": partial(ShuffleNetwork, fine=0),
-    "shuffle-separable": partial(ShuffleNetwork, body=128, separable=True, fine=0),
-    "shuffle-quarter": partial(ShuffleNetwork, width=64, body=64, factor=4, down=False, fine=0),
 }
 DEFAULT_NETWORK = "shuffle"
 

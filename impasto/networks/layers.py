@@ -34,52 +34,41 @@ class InstanceNorm(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution, without padding, instance normalization and, unless `activate` is False, a ReLU.
-
-    separable: a depthwise and a pointwise convolution (Howard et al. 2017) in place of the full one.
-    """
+    """Convolution, without padding, instance normalization and, unless `activate` is False, a ReLU."""
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        stride: int = 1,
-        activate: bool = True,
-        separable: bool = False,
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, activate: bool = True
     ) -> None:
         super().__init__()
         # The normalization's shift replaces the bias.
-        if separable:
-            self.depthwise = nn.Conv2d(inputs, inputs, kernel, stride, groups=inputs, bias=False)
-            self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
-        else:
-            self.conv = nn.Conv2d(inputs, outputs, kernel, stride, bias=False)
-        self.separable = separable
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, dilation=dilation, bias=False)
         self.norm = InstanceNorm(outputs, activate)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        if self.separable:
-            x = self.depthwise(x)
         normalized: Tensor = self.norm(self.conv(x), strength)
         return normalized
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions and the way around them, cropped by 2 px on each side (He et al. 2016).
+    """Two 3×3 convolutions, the first dilated, and the way around them, cropped to their result (He et al. 2016).
 
     No ReLU at the end, as in Johnson et al. 2016.
+
+    Attributes:
+        margin: px used up on each side.
     """
 
-    def __init__(self, channels: int, separable: bool) -> None:
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.first = Conv(channels, channels, 3, separable=separable)
-        self.second = Conv(channels, channels, 3, separable=separable, activate=False)
+        self.margin = dilation + 1
+        self.first = Conv(channels, channels, 3, dilation=dilation)
+        self.second = Conv(channels, channels, 3, activate=False)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        return x[..., 2:-2, 2:-2] + self.second(self.first(x, strength), strength)
+        inside = slice(self.margin, -self.margin)
+        return x[..., inside, inside] + self.second(self.first(x, strength), strength)
 
 
 class Grain(nn.Module):
@@ -115,12 +104,13 @@ class Grain(nn.Module):
 
 
 class SubpixelConv(nn.Module):
-    """A convolution of (2 · factor + 1)² at `factor` times the resolution, computed without going there.
+    """A convolution at `factor` times the resolution, computed without going there; without padding.
 
     Feature maps at that resolution are kept pixel-unshuffled (Shi et al. 2016): factor² channels for each of theirs,
-    one for each place in a block. A convolution there is one of 3×3 between blocks here, whose kernels hold the
-    larger one's entries, each where it belongs. Full resolution costs memory traffic more than anything: none of that.
-    Without padding, a block on each side is used up.
+    one for each place in a block. A convolution there is one between blocks here, whose kernels hold the larger one's
+    entries, each where it belongs. Full resolution costs memory traffic more than anything: none of that. A kernel of
+    factor + 1 a side meets 2 × 2 blocks: after nearest-neighbour enlargement by 2, one of 3 × 3 takes four
+    multiplications for nine.
 
     What is flat stays flat: the grid that a free pixel-shuffle draws (Odena et al. 2016; with equal kernels to start
     from, Aitken et al. 2017, it was still to be seen after 4,000 photographs) cannot be expressed.
@@ -128,41 +118,49 @@ class SubpixelConv(nn.Module):
     Args:
         inputs, outputs: channels at the higher resolution.
         factor: of the resolution.
+        side: of the kernel at the higher resolution, one more than a multiple of `factor`.
         enlarge: the input is at the lower resolution, and each of its pixels counts as a block of equal ones (nearest
             neighbour), instead of being pixel-unshuffled.
+        bias: whether there is one.
     """
 
     fold: Tensor
 
-    def __init__(self, inputs: int, outputs: int, factor: int, enlarge: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, factor: int, side: int, enlarge: bool = False, bias: bool = True
+    ) -> None:
         super().__init__()
-        side = 2 * factor + 1
         # (place in the output's block, entry of the kernel, place in the input's block, block of the input): 1 where
         # that entry meets that pixel.
-        fold = torch.zeros(factor, side, factor, 3)
+        fold = torch.zeros(factor, side, factor, (side - 1) // factor + 1)
         for place in range(factor):
             for entry in range(side):
-                block, within = divmod(place + entry - factor, factor)
-                fold[place, entry, within, block + 1] = 1
+                block, within = divmod(place + entry, factor)
+                fold[place, entry, within, block] = 1
         self.register_buffer("fold", fold.sum(2, keepdim=True) if enlarge else fold, persistent=False)
         self.weight = nn.Parameter(torch.empty(outputs, inputs, side, side))
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         nn.init.normal_(self.weight, std=1 / (3 * inputs * side**2) ** 0.5)  # of nn.Conv2d; tanh saturates at twice it
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs · factor², or inputs to enlarge, H, W) → (B, outputs · factor², H − 2, W − 2) to shuffle."""
+        """(B, inputs · factor², or inputs to enlarge, H, W) → (B, outputs · factor², …) to shuffle.
+
+        Shuffled, it is (side − 1) / 2 px smaller on each side than the input at the higher resolution.
+        """
         kernels, bias = self._plain()
         return F.conv2d(x, kernels, bias)
 
-    def _plain(self) -> tuple[Tensor, Tensor]:
+    def _plain(self) -> tuple[Tensor, Tensor | None]:
         """Kernels and bias of the convolution between blocks."""
         kernels = torch.einsum("oiyx,aypr,bxqs->oabipqrs", self.weight, self.fold, self.fold)
-        return kernels.flatten(3, 5).flatten(0, 2), self.bias.repeat_interleave(self.fold.shape[0] ** 2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(self.fold.shape[0] ** 2)
+        return kernels.flatten(3, 5).flatten(0, 2), bias
 
     @torch.no_grad()
     def as_conv2d(self) -> nn.Conv2d:
         """The convolution between blocks, as it is now: for converters that know no tensors of so many dimensions."""
         kernels, bias = self._plain()
-        convolution = nn.Conv2d(kernels.shape[1], kernels.shape[0], kernels.shape[2])
-        convolution.load_state_dict({"weight": kernels, "bias": bias})
+        outputs, inputs, side, _ = kernels.shape
+        convolution = nn.Conv2d(inputs, outputs, side, bias=bias is not None, dtype=kernels.dtype)
+        convolution.load_state_dict({"weight": kernels} if bias is None else {"weight": kernels, "bias": bias})
         return convolution

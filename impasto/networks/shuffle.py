@@ -1,7 +1,7 @@
-"""Impasto's own networks: nothing is computed at full resolution, where it costs four times its like at half.
+"""Impasto's own network: nothing is computed at full resolution, where it costs four times its like at half.
 
-pixel-unshuffle → 5×5 convolution → stride 2 → noise → residual blocks → nearest ×2 → 3×3 → two subpixel convolutions →
-pixel-shuffle → tanh.
+pixel-unshuffle → 3×3 convolution → stride 2 → noise → residual blocks → three subpixel convolutions, the first with
+pixel-shuffle → pixel-shuffle → tanh.
 
 No convolution is padded, as in the residual blocks of Johnson et al. 2016. What a padded one makes of a border would be
 in the statistics of instance normalization, the more of it the smaller the image: a network that learned on crops would
@@ -17,50 +17,40 @@ from torch import Tensor, nn
 
 from ..style_model import unpainted_share
 from .base import ImageTransformationNetwork
-from .layers import Conv, Grain, Residual, SubpixelConv
+from .layers import Conv, Grain, InstanceNorm, Residual, SubpixelConv
 
 
 class ShuffleNetwork(ImageTransformationNetwork):
-    """Image transformation network at half the resolution and less.
-
-    The two subpixel convolutions, with a ReLU between them, draw the fine lines. Without the first, such a network
-    learned more slowly than Johnson's, whose last layers are at full resolution (docs/networks.md).
+    """Image transformation network at half the resolution and less (docs/networks.md).
 
     Args:
-        width: channels at `1 / factor` of the resolution.
-        body: channels of the residual blocks.
+        head: channels at half the resolution on the way in; all that they do is read a pixel and those around it.
+        body: channels of the residual blocks, at a quarter of the resolution.
         blocks: residual blocks.
-        factor: of the pixel-unshuffle.
-        down: whether the blocks work at half the resolution of the rest (stride 2, nearest ×2).
-        separable: depthwise and pointwise convolutions in the blocks.
-        fine: channels at full resolution before the last convolution; 0: there is none between.
+        dilation: of each block's first convolution: three blocks see nearly as far as five without, at no cost.
+        width: channels at half the resolution on the way out, where lines are drawn.
+        fine: channels at full resolution before the last convolution.
     """
 
     adjustable = True
 
     def __init__(
-        self,
-        width: int = 32,
-        body: int = 64,
-        blocks: int = 5,
-        factor: int = 2,
-        down: bool = True,
-        separable: bool = False,
-        fine: int = 16,
+        self, head: int = 16, body: int = 64, blocks: int = 3, dilation: int = 2, width: int = 24, fine: int = 16
     ) -> None:
         super().__init__()
-        self.factor, self.down = factor, down
-        self.multiple = self.grain_cell = factor * (2 if down else 1)
-        # What the convolutions use up on each side, none of them being padded.
-        self.margin = factor * (5 + bool(fine)) + 2 * blocks * self.multiple
+        self.multiple = self.grain_cell = 4
         self.spare = 16
-        self.head = Conv(3 * factor**2, width, 5)
-        self.enter = Conv(width, body, 3, 2 if down else 1)
-        self.blocks = nn.ModuleList(Residual(body, separable) for _ in range(blocks))
-        self.leave = Conv(body, width, 3)
-        self.fine = SubpixelConv(width, fine, factor, enlarge=True) if fine else None
-        self.tail = SubpixelConv(fine or width, 3, factor, enlarge=not fine)
+        self.head = Conv(12, head, 3)
+        self.enter = Conv(head, body, 3, stride=2)
         self.grain = Grain(body)
+        self.blocks = nn.ModuleList(Residual(body, dilation) for _ in range(blocks))
+        self.leave = SubpixelConv(body, width, 2, 3, enlarge=True, bias=False)
+        self.norm = InstanceNorm(width, activate=True)
+        self.fine = SubpixelConv(width, fine, 2, 3, enlarge=True)
+        self.tail = SubpixelConv(fine, 3, 2, 3)
+        # What the convolutions use up on each side: at half the resolution `head`, `enter` and `leave`, at a quarter
+        # the blocks, at full `fine` and `tail`.
+        self.margin = 2 * 3 + 4 * blocks * (dilation + 1) + 2
 
     def vary(self, random: np.random.Generator) -> None:
         """See `ImageTransformationNetwork.vary`."""
@@ -69,16 +59,13 @@ class ShuffleNetwork(ImageTransformationNetwork):
 
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
         """See `ImageTransformationNetwork.paint`."""
-        x = F.pixel_unshuffle(2 * padded - 1, self.factor)
+        x = F.pixel_unshuffle(2 * padded - 1, 2)
         x = self.grain(self.enter(self.head(x, strength), strength))
         for block in self.blocks:
             x = block(x, strength)
-        if self.down:
-            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        x = self.leave(x, strength)
-        if self.fine is not None:
-            x = F.relu(self.fine(x))
-        x = F.pixel_shuffle(self.tail(x), self.factor).float()
+        x = self.norm(F.pixel_shuffle(self.leave(x), 2), strength)
+        x = F.relu(self.fine(x))
+        x = F.pixel_shuffle(self.tail(x), 2).float()
         return _mixed(torch.tanh(x), padded, strength, self.margin)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
@@ -15,11 +13,10 @@ from torch import Tensor, nn
 from impasto.errors import ImpastoError
 from impasto.networks import DEFAULT_NETWORK, NETWORKS, ImageTransformationNetwork, create_network
 from impasto.networks.johnson2016 import Johnson2016
-from impasto.networks.layers import EPSILON, Grain, InstanceNorm, SubpixelConv
+from impasto.networks.layers import EPSILON, Grain, InstanceNorm, Residual, SubpixelConv
 from impasto.networks.shuffle import ShuffleNetwork
 
 Array = NDArray[np.float64]
-SHUFFLES = [name for name in NETWORKS if name.startswith("shuffle")]
 
 
 def fresh(name: str, seed: int = 0) -> ImageTransformationNetwork:
@@ -245,10 +242,11 @@ def test_johnson2016_paints_no_shifted_picture() -> None:
 # --- shuffle networks --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize(("factor", "side"), [(2, 3), (2, 5), (3, 4), (3, 7), (4, 5), (4, 9)])
 @pytest.mark.parametrize("enlarge", [False, True])
-def test_a_subpixel_convolution_is_one_at_the_higher_resolution(factor: int, enlarge: bool) -> None:
-    layer = SubpixelConv(5, 3, factor, enlarge).double()
+def test_a_subpixel_convolution_is_one_at_the_higher_resolution(factor: int, side: int, enlarge: bool) -> None:
+    layer = SubpixelConv(5, 3, factor, side, enlarge).double()
+    assert layer.bias is not None
     nn.init.normal_(layer.bias)
     if enlarge:
         x = noise(2, 5, 6, 7).double()
@@ -258,20 +256,37 @@ def test_a_subpixel_convolution_is_one_at_the_higher_resolution(factor: int, enl
         x = F.pixel_unshuffle(large, factor)
     expected = F.conv2d(large, layer.weight, layer.bias)
     torch.testing.assert_close(F.pixel_shuffle(layer(x), factor), expected)
+    torch.testing.assert_close(F.pixel_shuffle(layer.as_conv2d()(x), factor), expected)
 
 
-@pytest.mark.parametrize("factor", [2, 4])
-def test_what_is_flat_stays_flat(factor: int) -> None:
+def test_a_subpixel_convolution_without_bias() -> None:
+    layer, x = SubpixelConv(5, 3, 2, 3, enlarge=True, bias=False), noise(1, 5, 6, 7)
+    large = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    torch.testing.assert_close(F.pixel_shuffle(layer(x), 2), F.conv2d(large, layer.weight))
+    torch.testing.assert_close(layer.as_conv2d()(x), layer(x))
+
+
+@pytest.mark.parametrize(("factor", "side"), [(2, 3), (2, 5), (4, 5)])
+def test_what_is_flat_stays_flat(factor: int, side: int) -> None:
     """No grid, whatever the weights: a free pixel-shuffle would draw one."""
-    first, second = SubpixelConv(5, 4, factor, enlarge=True), SubpixelConv(4, 3, factor)
+    first, second = SubpixelConv(5, 4, factor, side, enlarge=True), SubpixelConv(4, 3, factor, side)
     flat = F.pixel_shuffle(second(F.relu(first(torch.rand(1, 5, 1, 1).expand(1, 5, 8, 8)))), factor)
     torch.testing.assert_close(flat, flat[..., :1, :1].expand_as(flat), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", SHUFFLES)
-def test_nothing_but_the_image_is_in_the_statistics(name: str) -> None:
+# (head, body, blocks, dilation, width, fine): the default, and other sizes of everything.
+SIZES = [(16, 64, 3, 2, 24, 16), (4, 8, 1, 1, 8, 4), (8, 12, 2, 3, 4, 8)]
+
+
+def of_size(size: tuple[int, ...]) -> ImageTransformationNetwork:
+    torch.manual_seed(0)
+    return stir(ShuffleNetwork(*size).eval())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_but_the_image_is_in_the_statistics(size: tuple[int, ...]) -> None:
     """An even image without noise is even in every layer, up to its borders: so it would not be with padding."""
-    network, spread = stir(fresh(name)), []
+    network, spread = of_size(size), list[float]()
     nn.init.zeros_(network.get_parameter("grain.weight"))
 
     def look(_: nn.Module, given: tuple[Tensor, Tensor]) -> None:
@@ -281,15 +296,15 @@ def test_nothing_but_the_image_is_in_the_statistics(name: str) -> None:
         if isinstance(module, InstanceNorm):
             module.register_forward_pre_hook(look)
     paint(network, torch.tensor([0.2, 0.7, 0.4])[:, None, None].expand(1, 3, 70, 90))
-    assert len(spread) > 5
+    assert len(spread) == sum(isinstance(module, InstanceNorm) for module in network.modules()) >= 5
     assert max(spread) < 1e-5
 
 
-@pytest.mark.parametrize("name", SHUFFLES)
-def test_shuffle_networks_paint_no_shifted_picture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_shuffle_networks_paint_no_shifted_picture(size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """What the convolutions use up on each side is what was mirrored there, in the blocks and around them."""
     monkeypatch.setattr(F, "instance_norm", lambda x, eps: x)  # noqa: ARG005  # statistics would reach everywhere
-    assert center_of_a_spot(stir(fresh(name)), 200, 96, 88, 8) == pytest.approx([99.5, 91.5], abs=3)
+    assert center_of_a_spot(of_size(size), 200, 96, 88, 8) == pytest.approx([99.5, 91.5], abs=3)
 
 
 def texture(network: ImageTransformationNetwork) -> float:
@@ -329,12 +344,11 @@ def test_the_grain_moves_while_a_network_is_trained() -> None:
     assert torch.equal(paint(network, image), moved)
 
 
-def test_shuffle_networks_differ_in_size_as_they_are_named() -> None:
-    sizes = {name: sum(p.numel() for p in create_network(name).parameters()) for name in SHUFFLES}
-    for smaller in ("shuffle-3", "shuffle-plain"):
-        assert sizes[smaller] < sizes["shuffle"]
-    separable = partial(ShuffleNetwork, body=128, fine=0)
-    assert sizes["shuffle-separable"] < sum(p.numel() for p in separable().parameters())
+def test_a_dilated_block_sees_further_and_is_cropped_to_what_it_saw() -> None:
+    for dilation in (1, 2, 3):
+        block, x = Residual(4, dilation).eval(), noise(1, 4, 31, 33)
+        assert block.margin == dilation + 1
+        assert block(x, torch.ones(1, 1, 1, 1)).shape == (1, 4, 31 - 2 * block.margin, 33 - 2 * block.margin)
 
 
 # --- normalizations ----------------------------------------------------------------------------------------

@@ -1,0 +1,212 @@
+"""Trains all styles that come with Impasto at once, on one GPU.
+
+    pip install '.[train]'
+    python benchmarks/train_styles.py DATA [--minutes 9] [--processes 5] [--only NAME …] [--output runs/styles]
+
+DATA holds `content/` (photographs) and `style/` (paintings). Losses, network and learning rate are those of `impasto
+train` (the recipe `default`; content weights in shipped.py). What differs keeps a GPU busy: a process trains several
+networks on the same photographs, which are read and seen by the loss network once for all, in larger batches, and never
+waits for what the GPU computes. OUTPUT gets a style model each, and each minute the weights so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import multiprocessing
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from shipped import SHIPPED, Shipped
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from impasto.compute import choose_precision
+from impasto.export import export
+from impasto.loss_network import LossNetwork
+from impasto.networks import create_network
+from impasto.style_model import About
+from impasto.training import TRAINING_PRESETS
+from impasto.training.perceptual import BatchLosses, perceptual_loss, weave
+from impasto.training.photographs import Crops, Photographs
+from impasto.training.schedule import learning_rate
+from impasto.weights import load_weights
+
+RECIPE = TRAINING_PRESETS["default"]
+# (share of the time, side of the crops in px, photographs in a batch): a GPU wants more pixels at once than a CPU.
+STAGES = ((0.1, 128, 12), (0.5, 256, 8), (0.4, 384, 4))
+HELD_OUT, SEED = 16, 0
+SAVE_SECONDS = 60.0
+
+
+def stage(progress: float) -> tuple[int, int]:
+    """Side of the crops and size of a batch."""
+    done = 0.0
+    for share, side, count in STAGES:
+        done += share
+        if progress < done:
+            return side, count
+    return STAGES[-1][1:]
+
+
+class Batches(IterableDataset[NDArray[np.uint8]]):
+    """Endless batches of crops, (B, 3, side, side), as large as `progress` asks for when they are begun.
+
+    offset, step: every step-th batch of the sequence from `offset` on, for each process other ones.
+    """
+
+    def __init__(self, crops: Crops, progress: Any, spare: int, offset: int, step: int) -> None:
+        self.crops, self.progress, self.spare, self.offset, self.step = crops, progress, spare, offset, step
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        worker = get_worker_info()
+        index, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        largest = max(count for _, _, count in STAGES)
+        number = self.offset * workers + index
+        while True:
+            side, count = stage(self.progress.value)
+            batch = [self.crops.at(number * largest + place, side + self.spare) for place in range(count)]
+            yield np.ascontiguousarray(np.stack(batch).transpose(0, 3, 1, 2))
+            number += self.step * workers
+
+
+class Student:
+    """A network that learns one style. `trainer.Trainer` has the same step, for one network."""
+
+    def __init__(self, name: str, style: Shipped, data: Path, loss_network: LossNetwork, device: torch.device) -> None:
+        self.name, self.style, self.recipe = name, style, style.recipe()
+        self.loss = perceptual_loss(loss_network, self.recipe, style.picture(data))
+        torch.manual_seed(SEED)
+        self.network = create_network(RECIPE.network).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.train()
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), RECIPE.learning_rate, RECIPE.betas, fused=device.type == "cuda"
+        )
+        self.losses: BatchLosses | None = None
+
+    def paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
+        with torch.autocast(photos.device.type, self.loss.network.dtype, self.loss.network.dtype != torch.float32):
+            painted: Tensor = network(photos, strength)
+        return painted.float()
+
+    def step(
+        self, photos: Tensor, seen: Any, content: dict[str, Tensor], strength: Tensor, progress: float, iteration: int,
+        random: np.random.Generator,
+    ) -> None:  # fmt: skip
+        """Learn from a batch, without waiting for its loss."""
+        self.network.vary(random)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, progress)
+        painted = self.paint(self.network, photos, strength)[seen]
+        self.losses = self.loss(painted, content, strength**3)
+        objective = self.losses.total + self.recipe.weave_weight * weave(painted, self.network.multiple)
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()  # type: ignore[no-untyped-call]
+        for parameter in self.network.parameters():
+            if parameter.grad is not None:  # what is not finite would stay so; to look would be to wait
+                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        self.optimizer.step()
+        decay = min(self.recipe.averaging, (1 + iteration) / (10 + iteration))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def validate(self, photos: Tensor, content: dict[str, Tensor]) -> BatchLosses:
+        """Of the averaged weights."""
+        return self.loss(self.paint(self.average, photos, photos.new_ones(photos.shape[0])), content)
+
+    def about(self, images_seen: int, losses: BatchLosses) -> About:
+        """What the style model says of itself."""
+        return About(
+            self.name, self.style.title, self.style.artist, self.style.year, self.style.source, "CC0-1.0",
+            RECIPE.network, "default", images_seen=images_seen, content_loss=losses.content.item(),
+            style_loss=losses.style.item(), validation_loss=losses.total.item(),
+        )  # fmt: skip
+
+
+def work(rank: int, names: list[list[str]], deadline: float, options: argparse.Namespace) -> None:
+    """One process: trains the networks of `names[rank]` until the deadline."""
+    device, output = torch.device(options.device), options.output
+    torch.set_num_threads(2)
+    progress = multiprocessing.get_context("fork").Value("d", 0.0)
+    crops = Crops(Photographs(options.data / "content"), SEED, RECIPE.zoom, HELD_OUT)
+    spare = create_network(RECIPE.network).spare
+    reader = DataLoader(
+        Batches(crops, progress, spare, rank, len(names)), batch_size=None, num_workers=options.readers,
+        prefetch_factor=4, multiprocessing_context="fork",
+    )  # fmt: skip
+    batches = iter(reader)  # before this process has anything to do with the GPU, which a fork would not survive
+    loss_network = LossNetwork(
+        load_weights(RECIPE.loss_network), RECIPE.pooling, RECIPE.padding, device, choose_precision(device)
+    )
+    students = [Student(name, SHIPPED[name], options.data, loss_network, device) for name in names[rank]]
+    first = next(batches)
+    began = said = saved = time.time()
+    iteration, seen_images = 0, 0
+    while True:
+        now = time.time()
+        progress.value = share = min(1.0, (now - began) / max(1.0, deadline - began))
+        if share >= 1:
+            break
+        batch, first = (next(batches), None) if first is None else (first, None)
+        photos = torch.as_tensor(batch).to(device, non_blocking=True).float().div(255)
+        photos = photos.contiguous(memory_format=torch.channels_last)
+        random = np.random.default_rng((SEED, rank, iteration))
+        strength = np.where(random.random(len(photos)) < RECIPE.weakened, random.random(len(photos)), 1.0)
+        strength_ = torch.from_numpy(strength.astype(np.float32)).to(device)
+        seen = (..., *students[0].network.seen(random))
+        content = students[0].loss.content_features(photos[seen])
+        for student in students:
+            student.step(photos, seen, content, strength_, share, iteration, random)
+        iteration, seen_images = iteration + 1, seen_images + len(photos)
+        if now - said > 10 or iteration == 1:
+            said = now
+            values = "  ".join(
+                f"{student.name} {student.losses.content.item():.3f} {student.losses.style.item():.4f}"
+                for student in students if student.losses is not None
+            )  # fmt: skip
+            print(f"{share:4.0%}  iteration {iteration}, {seen_images} photographs of {photos.shape[-1]} px: {values}",
+                  flush=True)  # fmt: skip
+        if now - saved > SAVE_SECONDS:
+            saved = now
+            torch.save({student.name: student.average.state_dict() for student in students}, output / f"{rank}.pt")
+    torch.save({student.name: student.average.state_dict() for student in students}, output / f"{rank}.pt")
+    held_out = torch.from_numpy(np.ascontiguousarray(crops.validation(256).transpose(0, 3, 1, 2))).to(device)
+    photos = (held_out.float() / 255).contiguous(memory_format=torch.channels_last)
+    content = students[0].loss.content_features(photos)
+    for student in students:
+        losses = student.validate(photos, content)
+        if not math.isfinite(losses.total.item()):
+            print(f"{student.name}: the loss is not finite", flush=True)
+            continue
+        about = export(student.average, student.about(seen_images, losses), output / f"{student.name}.onnx")
+        print(f"{about.name}: {seen_images} photographs, {iteration} batches, content {about.content_loss:.3f}, "
+              f"style {about.style_loss:.4f}, validation {about.validation_loss:.4f}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--minutes", type=float, default=9.0)
+    parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--readers", type=int, default=2, help="processes that read photographs, for each")
+    parser.add_argument("--only", nargs="+", default=list(SHIPPED))
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--output", type=Path, default=Path("runs/styles"))
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    count = min(options.processes, len(options.only))
+    names = [options.only[rank::count] for rank in range(count)]
+    spawn(work, (names, time.time() + 60 * options.minutes, options), nprocs=count)  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main()
