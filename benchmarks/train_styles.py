@@ -5,8 +5,9 @@
 
 DATA holds `content/` (photographs) and `style/` (paintings). Losses, network and learning rate are those of `impasto
 train` (the recipe `default`; content weights in shipped.py). What differs keeps a GPU busy: a process trains several
-networks on the same photographs, which are read and seen by the loss network once for all, in larger batches, and never
-waits for what the GPU computes. OUTPUT gets a style model each, and each minute the weights so far.
+networks on the same photographs, which are read and seen by the loss network once for all, in larger batches and crops
+(`STAGES`), and looks at the losses only every ten seconds. The averaged weights at the end are the result, not the
+best. OUTPUT gets a style model each, and each minute the weights so far.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Student:
             self.network.parameters(), RECIPE.learning_rate, RECIPE.betas, fused=device.type == "cuda"
         )
         self.losses: BatchLosses | None = None
+        self.broken = torch.zeros((), device=device)  # batches without finite gradients
 
     def paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
         with torch.autocast(photos.device.type, self.loss.network.dtype, self.loss.network.dtype != torch.float32):
@@ -110,9 +112,11 @@ class Student:
         objective = self.losses.total + self.recipe.weave_weight * weave(painted, self.network.multiple)
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()  # type: ignore[no-untyped-call]
-        for parameter in self.network.parameters():
-            if parameter.grad is not None:  # what is not finite would stay so; to look would be to wait
-                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        # What is not finite would stay so. To look would be to wait: it is counted, and taken as zero.
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        self.broken += ~torch.isfinite(torch.nn.utils.get_total_norm(gradients))
+        for gradient in gradients:
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
         self.optimizer.step()
         decay = min(self.recipe.averaging, (1 + iteration) / (10 + iteration))
         with torch.no_grad():
@@ -171,6 +175,7 @@ def work(rank: int, names: list[list[str]], deadline: float, options: argparse.N
             said = now
             values = "  ".join(
                 f"{student.name} {student.losses.content.item():.3f} {student.losses.style.item():.4f}"
+                f"{f' ({student.broken.item():.0f} broken)' if student.broken.item() else ''}"
                 for student in students if student.losses is not None
             )  # fmt: skip
             print(f"{share:4.0%}  iteration {iteration}, {seen_images} photographs of {photos.shape[-1]} px: {values}",

@@ -83,13 +83,19 @@ def load_network(path: str | os.PathLike[str]) -> tuple[ImageTransformationNetwo
     for name, old in network.state_dict().items():
         found = parameters.get(name)
         if found is None or found.shape != tuple(old.shape) or found.dtype.kind not in "fiu":
-            raise ImpastoError(
-                f"style model {path} does not fit this version's network '{about.network}' (see its {name}): it can be "
-                "painted with, but not trained on"
-            )
+            raise _foreign(path, about.network, name)
         state[name] = torch.from_numpy(found.astype(np.int64 if found.dtype.kind in "iu" else np.float32)).to(old.dtype)
+    if about.smallest != network.smallest:  # its parameters fit, but another margin is another picture
+        raise _foreign(path, about.network, f"smallest size, {about.smallest} px")
     network.load_state_dict(state)
     return network, about
+
+
+def _foreign(path: str | os.PathLike[str], network: str, where: str) -> ImpastoError:
+    return ImpastoError(
+        f"style model {path} does not fit this version's network '{network}' (see its {where}): it can be painted "
+        "with, but neither trained on nor converted"
+    )
 
 
 def _graph(network: ImageTransformationNetwork) -> onnx.ModelProto:

@@ -1,13 +1,14 @@
 """The runtimes that a style model can run in, behind one small interface. Torch-free.
 
 OpenVINO is the one that comes with Impasto: on CPUs it computes in bfloat16 where the processor can, and was 2.6 times
-as fast as ONNX Runtime then, 6 times with AMX; in float32 about as fast. ONNX Runtime is taken where it is installed
-with a GPU's provider.
+as fast as ONNX Runtime then, 6 times with AMX (the network of five blocks); in float32 about as fast. ONNX Runtime is
+taken where it is installed with a GPU's provider.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,6 +74,7 @@ class OpenVINO:
         self._fixed: dict[Hashable, Any] = {}
         self._any: Any = None
         self._suffix = ""
+        self._turn = threading.Lock()  # a request serves one caller at a time
 
     @property
     def name(self) -> str:
@@ -84,15 +86,16 @@ class OpenVINO:
         numbers = {name: value for name, value in feeds.items() if value.size == 1}
         arrays = {name: value for name, value in feeds.items() if value.size > 1}
         kind = tuple((name, value.item() if name in numbers else value.shape) for name, value in feeds.items())
-        if kind not in self._fixed and len(self._fixed) < FIXED:
-            self._fixed[kind] = self._compile(self._specialized(arrays, numbers))
-        if kind in self._fixed:
-            request, given = self._fixed[kind], arrays
-        else:
-            self._any = self._any or self._compile(self._model)
-            request, given = self._any, dict(feeds)
-        found = request.infer(given, share_inputs=True, share_outputs=True)  # copied below, and only there
-        return [np.array(found[port]) for port in request.model_outputs]
+        with self._turn:
+            if kind not in self._fixed and len(self._fixed) < FIXED:
+                self._fixed[kind] = self._compile(self._specialized(arrays, numbers))
+            if kind in self._fixed:
+                request, given = self._fixed[kind], arrays
+            else:
+                self._any = self._any or self._compile(self._model)
+                request, given = self._any, dict(feeds)
+            found = request.infer(given, share_inputs=True, share_outputs=True)  # copied below, and only there
+            return [np.array(found[port]) for port in request.model_outputs]
 
     def _specialized(self, arrays: Mapping[str, Array], numbers: Mapping[str, Array]) -> Any:
         """The graph for arrays of these shapes, with these numbers in place of inputs."""

@@ -354,5 +354,14 @@ def test_parameters_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     assert_refused(foreign(tmp_path / "a.onnx", "shuffle", state), r"a\.onnx (does not fit|is damaged)")
 
 
+def test_a_network_of_another_margin_is_refused(tmp_path: Path) -> None:
+    """Less dilated, its parameters have the names and shapes of today's."""
+    network = create_network("shuffle")
+    state = {key: value.numpy() for key, value in network.state_dict().items()}
+    path = foreign(tmp_path / "a.onnx", "shuffle", state, smallest=36)
+    assert_refused(path, r"a\.onnx does not fit this version's network 'shuffle' \(see its smallest size, 36 px\)")
+    assert load_network(foreign(path, "shuffle", state, smallest=network.smallest))[1].network == "shuffle"
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     assert_refused(tmp_path / "a.onnx", r"^no such style model: .*a\.onnx$")

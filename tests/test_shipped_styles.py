@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 import impasto
 from impasto import painting
 from impasto.color import PRESERVE_COLOR
+from impasto.networks import DEFAULT_NETWORK
+from impasto.style_model import read_about
 from impasto.styles import style_files
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +82,28 @@ def test_a_photograph_comes_out_in_its_size_and_in_the_painting_s_colours(
     assert picture.size == (SIDE, SIDE)
     wanted = of_painting(style)
     assert apart(moments(picture), wanted) < 0.8 * apart(moments(photograph()), wanted)
+
+
+def card(style: str) -> dict[str, str]:
+    """The rows of its table in docs/styles.md."""
+    text = (ROOT / "docs" / "styles.md").read_text().split(f"\n## {style}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("style", style_files())
+def test_a_card_says_what_the_file_says(style: str) -> None:
+    about, told = read_about(style_files()[style]), card(style)
+    assert about.content_loss is not None
+    assert about.style_loss is not None
+    assert about.validation_loss is not None
+    losses = (about.content_loss, about.style_loss, about.validation_loss)
+    assert told["losses"] == "content {:.3f}, style {:.4f}, total {:.4f}".format(*losses)
+    assert f"{about.images_seen:,} photographs" in told["training"]
+    assert (f"from {about.warm_start}, " in told["training"]) == bool(about.warm_start)
+    assert told["painting"].startswith(f"{about.artist}, {about.title}, {about.year}")
+    assert told["licence"].startswith("CC0 1.0")
+    assert about.licence == "CC0-1.0"
+    assert (about.name, about.network) == (style, DEFAULT_NETWORK)
 
 
 @pytest.mark.parametrize("style", style_files())

@@ -34,14 +34,12 @@ class InstanceNorm(nn.Module):
 
 
 class Conv(nn.Module):
-    """Convolution, without padding, instance normalization and, unless `activate` is False, a ReLU."""
+    """3×3 convolution, without padding, instance normalization and, unless `activate` is False, a ReLU."""
 
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, dilation: int = 1, activate: bool = True
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1, activate: bool = True) -> None:
         super().__init__()
         # The normalization's shift replaces the bias.
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, dilation=dilation, bias=False)
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, dilation=dilation, bias=False)
         self.norm = InstanceNorm(outputs, activate)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
@@ -62,8 +60,8 @@ class Residual(nn.Module):
     def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
         self.margin = dilation + 1
-        self.first = Conv(channels, channels, 3, dilation=dilation)
-        self.second = Conv(channels, channels, 3, activate=False)
+        self.first = Conv(channels, channels, dilation=dilation)
+        self.second = Conv(channels, channels, activate=False)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""

@@ -40,8 +40,8 @@ class ShuffleNetwork(ImageTransformationNetwork):
         super().__init__()
         self.multiple = self.grain_cell = 4
         self.spare = 16
-        self.head = Conv(12, head, 3)
-        self.enter = Conv(head, body, 3, stride=2)
+        self.head = Conv(12, head)
+        self.enter = Conv(head, body, stride=2)
         self.grain = Grain(body)
         self.blocks = nn.ModuleList(Residual(body, dilation) for _ in range(blocks))
         self.leave = SubpixelConv(body, width, 2, 3, enlarge=True, bias=False)
