@@ -239,7 +239,7 @@ class Painter:
             raise ImpastoError(f"{self._what} is damaged: what it paints has another size than the image")
         if not math.isfinite(painted[0].sum()):
             raise ImpastoError(f"{self._what} is damaged: in {model.name}, what it paints are no colours")
-        return np.clip(painted[0][0].transpose(1, 2, 0), 0, 1)
+        return np.clip(painted[0], 0, 1, out=painted[0])[0].transpose(1, 2, 0)
 
     def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
         try:

@@ -125,17 +125,22 @@ def paint_each_tile_by_itself(painter: Painter, picture: FloatArray) -> FloatArr
 
 
 def seams(painted: FloatArray) -> float:
-    """The steps across tiles' borders, averaged along each, against those of the 12 px on both sides."""
+    """The steps across tiles' borders, averaged along each, against the largest up to 24 px away on both sides.
+
+    Only against those at the same place in the network's lattice of 4 px, which an untrained one draws.
+    """
     rows, columns = tiles_of(*painted.shape[:2])
-    at, beside = [], []
-    for turned, spans, across in ((painted, columns, rows), (painted.transpose(1, 0, 2), rows, columns)):
-        for other in across:
-            steps = np.abs(np.diff(turned[other.start : other.stop], axis=1).mean(axis=0)).mean(axis=1)
-            for span in spans[:-1]:
-                border = span.stop - 1  # the step from the last pixel of one tile to the first of the next
-                at.append(steps[border])
-                beside += [*steps[border - 12 : border], *steps[border + 1 : border + 13]]
-    return float(np.mean(at) / np.mean(beside))
+
+    def at(shift: int) -> float:
+        found = []
+        for turned, spans, across in ((painted, columns, rows), (painted.transpose(1, 0, 2), rows, columns)):
+            for other in across:
+                steps = np.abs(np.diff(turned[other.start : other.stop], axis=1).mean(axis=0)).mean(axis=1)
+                # From the last pixel of one tile to the first of the next.
+                found += [steps[span.stop - 1 + shift] for span in spans[:-1]]
+        return float(np.mean(found))
+
+    return at(0) / max(at(shift) for shift in range(-24, 25, 4) if shift)
 
 
 def test_tiles_under_the_whole_pictures_statistics_are_the_whole_picture(
@@ -164,8 +169,8 @@ def test_tiles_with_measured_statistics_show_no_seam_where_their_own_would(
     monkeypatch.setattr(painting, "WINDOW", 96)
     tiled = painter.paint(picture)
     assert len(tiles_of(240, 320)[0]) * len(tiles_of(240, 320)[1]) == 6
-    assert seams(tiled - whole) < 1.1  # the picture's own steps taken away
-    assert seams(by_themselves - whole) > 1.4
+    assert seams(tiled - whole) < 1  # the picture's own steps taken away
+    assert seams(by_themselves - whole) > 1.2
     # An untrained network throws small differences wide; a trained one's tiles are closer.
     assert apart(tiled, whole)[1] < 20
     assert apart(by_themselves, whole)[1] > 30

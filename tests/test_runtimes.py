@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -76,6 +77,29 @@ def test_the_picture_belongs_to_the_caller(runtime: str, style_model: Path, imag
     before = first.copy()
     paint(model, 1 - image, 0.7)
     np.testing.assert_array_equal(first, before)
+
+
+@BOTH
+def test_several_threads_may_use_one_model(runtime: str, style_model: Path, image: Array) -> None:
+    model = load(style_model.read_bytes(), "it", runtime, "float32")
+    images = [np.ascontiguousarray(image[..., :side, :side]) for side in (64, 72, 80, 88)]
+    alone = [paint(model, one, 1.0) for one in images]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for painted, wanted in zip(pool.map(lambda one: paint(model, one, 1.0), images), alone, strict=True):
+                np.testing.assert_allclose(painted, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(64, 68), (65, 70)])
+@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
+def test_graphs_of_one_size_paint_what_the_others_do(
+    size: tuple[int, int], strength: float, style_model: Path, image: Array
+) -> None:
+    """What is left out of them, at full strength or where nothing had to be filled up, did nothing."""
+    part = np.ascontiguousarray(image[..., : size[0], : size[1]])
+    models = [load(style_model.read_bytes(), "it", runtime, "float32") for runtime in RUNTIMES]
+    painted, wanted = (paint(model, part, strength) for model in models)
+    np.testing.assert_allclose(painted, wanted, atol=EXACT[0] / 255)
 
 
 @BOTH

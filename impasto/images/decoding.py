@@ -180,10 +180,10 @@ def _from_array(array: NDArray[Any], what: str) -> Picture:
         raise ImpastoError(f"the {what} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
 
     def unit(part: NDArray[Any]) -> FloatArray:
-        values: FloatArray = part.astype(np.float32, order="C")
         if top != 1:
-            values /= top  # in place: of a large picture, a copy is gigabytes
-        elif not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            return np.divide(part, top, dtype=np.float32, order="C")
+        values: FloatArray = part.astype(np.float32, order="C")
+        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
             raise ImpastoError(f"the {what} has floats outside [0, 1]")
         return values
 
