@@ -18,9 +18,9 @@ HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
 _BLOCK = 1 << 22  # values that are converted at a time: a large picture's copies cost more memory than it does
 
 
-def blocks(array: NDArray[Any], values: int = _BLOCK) -> Iterator[slice]:
+def blocks(array: NDArray[Any], values: int | None = None) -> Iterator[slice]:
     """Slices of an array's rows, one after the other, each of so many values: by default of some megabytes."""
-    rows = max(1, values // array[0].size)
+    rows = max(1, (values or _BLOCK) // array[0].size)
     return (slice(start, start + rows) for start in range(0, len(array), rows))
 
 
