@@ -6,7 +6,7 @@
 DATA holds `content/` (photographs) and `style/` (paintings). Losses, network and learning rate are those of `impasto
 train` (the recipe `default`; content weights in shipped.py). What differs keeps a GPU busy: a process trains several
 networks on the same photographs, which are read and seen by the loss network once for all, in larger batches and crops
-(`STAGES`), and looks at the losses only every ten seconds. The averaged weights at the end are the result, not the
+(`RECIPE`), and looks at the losses only every ten seconds. The averaged weights at the end are the result, not the
 best. OUTPUT gets a style model each, and each minute the weights so far.
 """
 
@@ -18,6 +18,8 @@ import math
 import multiprocessing
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +39,14 @@ from impasto.style_model import About
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import BatchLosses, perceptual_loss, weave
 from impasto.training.photographs import Crops, Photographs
-from impasto.training.schedule import learning_rate
+from impasto.training.schedule import crop_side, learning_rate
 from impasto.weights import load_weights
 
-RECIPE = TRAINING_PRESETS["default"]
-# (share of the time, side of the crops in px, photographs in a batch): a GPU wants more pixels at once than a CPU.
-STAGES = ((0.1, 128, 12), (0.5, 256, 8), (0.4, 384, 4))
+# A GPU wants more pixels at once than a CPU: larger crops sooner, and by their side, photographs in a batch.
+RECIPE = replace(TRAINING_PRESETS["default"], crops=((0.1, 128), (0.5, 256), (0.4, 384)))
+BATCH_SIZES = {128: 12, 256: 8, 384: 4}
 HELD_OUT, SEED = 16, 0
 SAVE_SECONDS = 60.0
-
-
-def stage(progress: float) -> tuple[int, int]:
-    """Side of the crops and size of a batch."""
-    done = 0.0
-    for share, side, count in STAGES:
-        done += share
-        if progress < done:
-            return side, count
-    return STAGES[-1][1:]
 
 
 class Batches(IterableDataset[NDArray[np.uint8]]):
@@ -69,11 +61,12 @@ class Batches(IterableDataset[NDArray[np.uint8]]):
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         worker = get_worker_info()
         index, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        largest = max(count for _, _, count in STAGES)
+        largest = max(BATCH_SIZES.values())
         number = self.offset * workers + index
         while True:
-            side, count = stage(self.progress.value)
-            batch = [self.crops.at(number * largest + place, side + self.spare) for place in range(count)]
+            side = crop_side(RECIPE, self.progress.value)
+            places = range(number * largest, number * largest + BATCH_SIZES[side])
+            batch = [self.crops.at(place, side + self.spare) for place in places]
             yield np.ascontiguousarray(np.stack(batch).transpose(0, 3, 1, 2))
             number += self.step * workers
 
@@ -136,6 +129,11 @@ class Student:
         )  # fmt: skip
 
 
+def to_photos(batch: NDArray[np.uint8] | Tensor, device: torch.device) -> Tensor:
+    """(B, 3, H, W) of uint8 → of floats in [0, 1], as convolutions like them."""
+    return (torch.as_tensor(batch).to(device).float() / 255).contiguous(memory_format=torch.channels_last)
+
+
 def work(rank: int, names: list[list[str]], deadline: float, options: argparse.Namespace) -> None:
     """One process: trains the networks of `names[rank]` until the deadline."""
     device, output = torch.device(options.device), options.output
@@ -147,12 +145,13 @@ def work(rank: int, names: list[list[str]], deadline: float, options: argparse.N
         Batches(crops, progress, spare, rank, len(names)), batch_size=None, num_workers=options.readers,
         prefetch_factor=4, multiprocessing_context="fork",
     )  # fmt: skip
-    batches = iter(reader)  # before this process has anything to do with the GPU, which a fork would not survive
+    # Before this process has anything to do with the GPU, which a fork would not survive.
+    batches: Iterator[Any] = iter(reader)
     loss_network = LossNetwork(
         load_weights(RECIPE.loss_network), RECIPE.pooling, RECIPE.padding, device, choose_precision(device)
     )
     students = [Student(name, SHIPPED[name], options.data, loss_network, device) for name in names[rank]]
-    first = next(batches)
+    batches = chain([next(batches)], batches)  # the clock starts when there is something to learn from
     began = said = saved = time.time()
     iteration, seen_images = 0, 0
     while True:
@@ -160,9 +159,7 @@ def work(rank: int, names: list[list[str]], deadline: float, options: argparse.N
         progress.value = share = min(1.0, (now - began) / max(1.0, deadline - began))
         if share >= 1:
             break
-        batch, first = (next(batches), None) if first is None else (first, None)
-        photos = torch.as_tensor(batch).to(device, non_blocking=True).float().div(255)
-        photos = photos.contiguous(memory_format=torch.channels_last)
+        photos = to_photos(next(batches), device)
         random = np.random.default_rng((SEED, rank, iteration))
         strength = np.where(random.random(len(photos)) < RECIPE.weakened, random.random(len(photos)), 1.0)
         strength_ = torch.from_numpy(strength.astype(np.float32)).to(device)
@@ -184,8 +181,7 @@ def work(rank: int, names: list[list[str]], deadline: float, options: argparse.N
             saved = now
             torch.save({student.name: student.average.state_dict() for student in students}, output / f"{rank}.pt")
     torch.save({student.name: student.average.state_dict() for student in students}, output / f"{rank}.pt")
-    held_out = torch.from_numpy(np.ascontiguousarray(crops.validation(256).transpose(0, 3, 1, 2))).to(device)
-    photos = (held_out.float() / 255).contiguous(memory_format=torch.channels_last)
+    photos = to_photos(np.ascontiguousarray(crops.validation(256).transpose(0, 3, 1, 2)), device)
     content = students[0].loss.content_features(photos)
     for student in students:
         losses = student.validate(photos, content)
