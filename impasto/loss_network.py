@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .errors import ImpastoError, unknown
 
@@ -99,7 +101,7 @@ class LossNetwork(nn.Module):
         self.names = layer_names(weights.architecture)
         self.padding = padding
         self.dtype = dtype
-        self._pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+        self._pool = _max_pool if pooling == "max" else _AveragePool.apply
         normalization = weights.normalization
         for name, values in (("mean", normalization.mean), ("std", normalization.std)):
             self.register_buffer(f"input_{name}", torch.tensor(values).view(1, 3, 1, 1).to(device))
@@ -140,7 +142,7 @@ class LossNetwork(nn.Module):
                 # In place unless the features before the ReLU were asked for: saves a copy of every layer.
                 x = F.relu(x) if name.replace("relu", "conv") in wanted else F.relu_(x)
             else:
-                x = self._pool(x, 2)
+                x = self._pool(x)
             if name in wanted:
                 found[name] = x
         return found
@@ -151,6 +153,26 @@ class LossNetwork(nn.Module):
             x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
         weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
         return F.conv2d(x, weight, bias, padding=padding)
+
+
+def _max_pool(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, 2)
+
+
+class _AveragePool(torch.autograd.Function):
+    """Averages of 2 × 2. The gradient is enlarged: torch's own takes a tenth of a GPU's time for a training step."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.size = x.shape[-2:]
+        return F.avg_pool2d(x, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        rows, columns = (side % 2 for side in ctx.size)
+        enlarged = F.interpolate(grad / 4, scale_factor=2, mode="nearest")
+        return F.pad(enlarged, (0, columns, 0, rows)) if rows or columns else enlarged
 
 
 def activation_values(layers: Collection[str], architecture: str) -> float:

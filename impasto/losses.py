@@ -10,7 +10,7 @@ matrix overflows float16), float64 for float64 input. Losses are computed for ea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -120,11 +120,11 @@ def _outer(a: Tensor, b: Tensor) -> Tensor:
 
     Products of bfloat16 features are exact in float32, which the matrix units accumulate in; only their result is
     rounded. Summing many chunks' results in float32 keeps that rounding below 0.1 %, at 4 times the speed; where
-    there are too few pixels for many chunks, float32 products cost little.
+    there are too few pixels for many chunks, float32 products cost little, and so do they on a GPU.
     """
     batch, pixels, channels = b.shape
     chunks = min(64, pixels // (2 * channels))
-    if a.dtype != torch.bfloat16 or chunks < 8:
+    if a.dtype != torch.bfloat16 or chunks < 8 or a.is_cuda:
         return _accurate(a).transpose(1, 2) @ _accurate(b)
     even = pixels // chunks * chunks
     parts = [x[:, :even].reshape(batch * chunks, -1, x.shape[2]) for x in (a, b)]
@@ -142,7 +142,7 @@ def feature_statistics(features: Tensor, weights: Tensor | None = None) -> Stati
     """
     total, outer = _Sums.apply(features, weights)  # type: ignore[no-untyped-call]
     size = features.shape[2] * features.shape[3]
-    pixels = total.new_tensor(float(size)) if weights is None else weights.to(features.dtype).to(total).sum()
+    pixels = total.new_full((), float(size)) if weights is None else weights.to(features.dtype).to(total).sum()
     return Statistics(pixels.expand(features.shape[0]), total, outer)
 
 
@@ -309,31 +309,104 @@ def _wasserstein_principal(generated: Statistics, target: Statistics) -> Tensor:
 
 
 def _wasserstein_in(directions: int, generated: Statistics, target: Statistics) -> Tensor:
-    """The trace of the root is the sum of the roots of eigenvalues, whose gradient needs no eigenvalue differences.
+    apart = _Apart.of(directions, generated, target)
+    return apart.distance(*traces_of_roots([apart.product], [apart.scale]))
 
-    All in coordinates along the target's principal directions: of the C × C moments, one product is taken.
+
+class _Apart(NamedTuple):
+    """Two Gaussians, as far as their distance is known without the trace of a root.
+
+    separate: (B,) distance less the overlap along the directions. product: (B, N, N), whose root's trace is that.
+    scale: (B,), as large as the numbers whose differences its entries are. energy: (B,) the unit.
     """
-    values, vectors = (part[..., :directions] for part in target.principal)
-    mean = generated.mean
-    turned = mean[:, None] @ vectors  # (B, 1, directions)
-    inside = vectors.transpose(1, 2) @ generated.second_moment @ vectors - turned.transpose(1, 2) * turned
-    roots = values.sqrt()
-    product = inside * (roots[:, :, None] * roots[:, None, :])
-    overlap = _trace_of_root((product + product.transpose(1, 2)) / 2, values[:, 0].square())
-    energy, wanted = _energy_of(generated) - _squared_norm(mean), target.principal[0].sum(1)
-    if directions < _channels(generated):
-        rest = energy - inside.diagonal(dim1=1, dim2=2).sum(1)
-        overlap = overlap + _root(rest * (wanted - values.sum(1)), wanted.square())
-    distance = _squared_norm(mean - target.mean) + energy + wanted - 2 * overlap
-    return distance / _energy(target)
+
+    separate: Tensor
+    product: Tensor
+    scale: Tensor
+    energy: Tensor
+
+    @staticmethod
+    def of(directions: int, generated: Statistics, target: Statistics) -> _Apart:
+        """All in coordinates along the target's principal directions: of the C × C moments, one product is taken."""
+        values, vectors = (part[..., :directions] for part in target.principal)
+        mean = generated.mean
+        turned = mean[:, None] @ vectors  # (B, 1, directions)
+        inside = vectors.transpose(1, 2) @ generated.second_moment @ vectors - turned.transpose(1, 2) * turned
+        roots = values.sqrt()
+        product = inside * (roots[:, :, None] * roots[:, None, :])
+        energy, wanted = _energy_of(generated) - _squared_norm(mean), target.principal[0].sum(1)
+        separate = _squared_norm(mean - target.mean) + energy + wanted
+        if directions < _channels(generated):
+            rest = energy - inside.diagonal(dim1=1, dim2=2).sum(1)
+            separate = separate - 2 * _root(rest * (wanted - values.sum(1)), wanted.square())
+        # Covariances are what is left of second moments: rounding errors are those of the energy.
+        scale = values[:, 0] * _energy(target)
+        return _Apart(separate, (product + product.transpose(1, 2)) / 2, scale, _energy(target))
+
+    def distance(self, overlap: Tensor) -> Tensor:
+        """overlap: (B,) trace of the product's root."""
+        return (self.separate - 2 * overlap) / self.energy
+
+
+def traces_of_roots(matrices: Sequence[Tensor], scales: Sequence[Tensor]) -> list[Tensor]:
+    """Traces, (B,), of the roots of symmetric positive semidefinite matrices, (B, N, N) each.
+
+    scales: (B,) each, as large as the numbers whose differences their entries are. Matrices of one size are taken together: a GPU needs as
+    long for eight as for eighty.
+    """
+    sizes = [matrix.shape[1] for matrix in matrices]
+    found = dict[int, Tensor]()
+    for size in dict.fromkeys(sizes):
+        of_size = [index for index, other in enumerate(sizes) if other == size]
+        counts = [matrices[index].shape[0] for index in of_size]
+        both = [torch.cat([part[index].expand(count, *part[index].shape[1:])
+                           for index, count in zip(of_size, counts, strict=True)]) for part in (matrices, scales)]
+        traces = _trace_of_root(*both).split(counts)
+        found.update(zip(of_size, traces, strict=True))
+    return [found[index] for index in range(len(sizes))]
 
 
 def _trace_of_root(symmetric: Tensor, scale: Tensor) -> Tensor:
-    """(B, N, N) positive semidefinite → (B,) traces of their roots. scale: (B,), as large as eigenvalues may be."""
+    """The trace of the root is the sum of the roots of eigenvalues, whose gradient needs no eigenvalue differences."""
     if symmetric.is_cuda:
         trace: Tensor = _NewtonSchulz.apply(symmetric, scale)  # type: ignore[no-untyped-call]
         return trace
     return _root(torch.linalg.eigvalsh(symmetric), scale[:, None]).sum(1)
+
+
+@torch.no_grad()
+def square_root(symmetric: Tensor, scale: Tensor) -> Tensor:
+    """The roots of (B, N, N) positive semidefinite matrices.
+
+    scale: (B,), as large as the numbers whose differences they are: rounding errors of these may have made what should
+    be 0 negative. Eigenvalues are lifted by that much.
+    """
+    least = 32 * torch.finfo(symmetric.dtype).eps * scale[:, None, None].double()
+    if symmetric.is_cuda:
+        root, _, norm, _ = _newton_schulz(symmetric.double(), least)
+        return (root * norm.sqrt()).to(symmetric.dtype)
+    values, vectors = torch.linalg.eigh(symmetric.double())
+    roots = (values[:, None] + least).clamp_min(0).sqrt()
+    return (vectors * roots @ vectors.transpose(1, 2)).to(symmetric.dtype)
+
+
+DOUBLINGS, REFINEMENTS = 8, 4  # steps that double what is small, and that bring all close to 1
+
+
+def _newton_schulz(matrix: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Root and inverse root of (B, N, N) float64 matrices over their norms, these norms, and the matrices taken.
+
+    least: (B, 1, 1), what is added to the diagonal.
+    """
+    identity = torch.eye(matrix.shape[1], device=matrix.device, dtype=matrix.dtype).expand_as(matrix)
+    lifted = matrix + least * identity
+    norm = torch.linalg.matrix_norm(lifted, keepdim=True)
+    root, inverse = lifted / norm, identity
+    for step in range(DOUBLINGS + REFINEMENTS):
+        factor = 2.0 if step < DOUBLINGS else 1.5
+        turn = torch.baddbmm(identity, inverse, root, beta=factor, alpha=1 - factor)
+        root, inverse = root @ turn, turn @ inverse
+    return root, inverse, norm, lifted
 
 
 class _NewtonSchulz(torch.autograd.Function):
@@ -348,21 +421,13 @@ class _NewtonSchulz(torch.autograd.Function):
     In float64, whatever is given: in float32, errors between what is large and what is small grow threefold a step.
     """
 
-    DOUBLINGS, REFINEMENTS = 8, 4  # steps that double what is small, and that bring all close to 1
-
     @staticmethod
     def forward(ctx: Any, symmetric: Tensor, scale: Tensor) -> Tensor:
         size, error = symmetric.shape[1], torch.finfo(symmetric.dtype).eps
         matrix = symmetric.double()
         identity = torch.eye(size, device=matrix.device, dtype=matrix.dtype).expand_as(matrix)
         least = 2 * error * (scale[:, None, None] + torch.linalg.matrix_norm(matrix, keepdim=True))
-        lifted = matrix + least * identity
-        norm = torch.linalg.matrix_norm(lifted, keepdim=True)
-        root, inverse = lifted / norm, identity  # of the matrix over its norm, once all steps are done
-        for step in range(_NewtonSchulz.DOUBLINGS + _NewtonSchulz.REFINEMENTS):
-            factor = 2.0 if step < _NewtonSchulz.DOUBLINGS else 1.5
-            turn = torch.baddbmm(identity, inverse, root, beta=factor, alpha=1 - factor)
-            root, inverse = root @ turn, turn @ inverse
+        root, inverse, norm, lifted = _newton_schulz(matrix, least)
         trace = _trace(root) * norm.flatten().sqrt()
         most = (size * torch.maximum(_trace(lifted), size * least.flatten())).sqrt()
         # No eigenvalue is below `least`, had rounding not made some negative. False for what is not finite, too.
@@ -399,12 +464,23 @@ STYLE_FORMS: dict[str, StyleForm] = {
     "wasserstein-principal": _wasserstein_principal,
 }
 
+_DIRECTIONS = {"wasserstein": 0, "wasserstein-principal": PRINCIPAL_DIRECTIONS}  # 0: all
+
 
 def style_form(name: str) -> StyleForm:
     """Look a style loss up by name: a function of (generated, target) `Statistics` that returns (B,) losses."""
     if name not in STYLE_FORMS:
         raise unknown("style loss", name, STYLE_FORMS)
     return STYLE_FORMS[name]
+
+
+def style_losses(form: str, pairs: Sequence[tuple[Statistics, Statistics]]) -> list[Tensor]:
+    """`style_form(form)` of several layers' (generated, target) statistics, in fewer and larger steps."""
+    if form not in _DIRECTIONS:
+        return [style_form(form)(generated, target) for generated, target in pairs]
+    apart = [_Apart.of(_DIRECTIONS[form] or _channels(one), one, target) for one, target in pairs]
+    overlaps = traces_of_roots([one.product for one in apart], [one.scale for one in apart])
+    return [one.distance(overlap) for one, overlap in zip(apart, overlaps, strict=True)]
 
 
 def style_loss(features: Tensor, target: Tensor, form: str = "gram") -> Tensor:
@@ -424,6 +500,11 @@ def total_variation(image: Tensor, exponent: float = 2.0) -> Tensor:
     image: (B, C, H, W). exponent: β = 2 is Mahendran and Vedaldi 2015 (eq. 3, with B = 2), which punishes single-pixel
     noise most; β = 1 is the anisotropic total variation of Rudin et al. 1992.
     """
-    across = (image[..., :, 1:] - image[..., :, :-1]).abs()
-    down = (image[..., 1:, :] - image[..., :-1, :]).abs()
-    return across.pow(exponent).mean() + down.pow(exponent).mean()
+    return total_variations(image, exponent).mean()
+
+
+def total_variations(images: Tensor, exponent: float = 2.0) -> Tensor:
+    """`total_variation` of each image, (B,)."""
+    across = (images[..., :, 1:] - images[..., :, :-1]).abs()
+    down = (images[..., 1:, :] - images[..., :-1, :]).abs()
+    return across.pow(exponent).mean((1, 2, 3)) + down.pow(exponent).mean((1, 2, 3))
