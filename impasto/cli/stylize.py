@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from .. import images
-from ..batch import Done, Job, find_jobs, run_jobs
 from ..errors import ImpastoError
 from ..files import read_file, same_file
 from ..images import Picture
-from ..inputs import load_mask
-from ..stylization import Stylizer, check_options
+from ..images.masks import load_mask
+from ..stylizing.batch import Done, Job, find_jobs, run_jobs
+from ..stylizing.stylization import Stylizer, check_options
 from .options import option_of
 from .output import echo_json
 from .progress import CountProgress
@@ -165,7 +165,7 @@ def _on_ray(
 ) -> int:
     if len(inputs) != 1 or output is None:
         raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
-    from ..ray_batch import stylize_with_ray
+    from ..stylizing.ray_batch import stylize_with_ray
 
     with CountProgress("stylizing", quiet) as progress:
         result = stylize_with_ray(inputs[0], output, style, progress=progress.update, **options)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..style_model import unpainted_share
+from ..images.strength import unpainted_share
 from .base import ImageTransformationNetwork
 from .layers import Conv, Grain, InstanceNorm, Residual, SubpixelConv
 

@@ -20,10 +20,10 @@ from .. import images
 from ..errors import ImpastoError
 from ..files import read_file, write_atomically
 from ..images import Picture
-from ..shared_statistics import applying, grain_of, measuring
-from ..style_model import GRAIN, read_about
 from ..styles import style_files
-from ..stylization import Stylizer
+from ..styles.model import GRAIN, read_about
+from ..stylizing.shared_statistics import applying, grain_of, measuring
+from ..stylizing.stylization import Stylizer
 
 INDEX = "styles.json"
 # What thumbnails are painted from: in an installed package, and in a checkout.

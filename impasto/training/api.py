@@ -14,16 +14,16 @@ from typing import Any
 import torch
 
 from .. import images
-from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number
-from ..export import export, load_network
 from ..files import PathLike
 from ..images import Picture
-from ..loss_network import LossNetwork
 from ..networks import ImageTransformationNetwork, create_network
-from ..objective import Losses
-from ..style_model import About
-from ..weights import load_weights
+from ..perception.compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
+from ..perception.loss_network import LossNetwork
+from ..perception.terms import Losses
+from ..perception.weights import load_weights
+from ..styles.export import export, load_network
+from ..styles.model import About
 from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs

@@ -11,9 +11,9 @@ from torch import Tensor
 from .. import images
 from ..errors import ImpastoError
 from ..images import Picture
-from ..loss_network import LossNetwork, stride
-from ..losses import content_distance, content_form, feature_statistics, style_form, total_variation
-from ..objective import Terms, pyramid_of
+from ..perception.loss_network import LossNetwork, stride
+from ..perception.losses import content_distance, content_form, feature_statistics, style_form, total_variation
+from ..perception.terms import Terms, pyramid_of
 from .presets import TrainingPreset
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from ..compute import choose_precision
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..files import PathLike, check_target, read_file
-from ..losses import content_form, style_form
 from ..networks import DEFAULT_NETWORK, NETWORKS
-from ..style_model import read_about
+from ..perception.compute import choose_precision
+from ..perception.losses import content_form, style_form
 from ..styles import find_style, style_files
+from ..styles.model import read_about
 from .distributed import Processes
 from .photographs import Photographs
 from .presets import SCHEDULES, TrainingPreset, get_training_preset

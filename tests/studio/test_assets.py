@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from ran import assert_raises_line
 
-from impasto.shared_statistics import STATISTICS
 from impasto.studio.assets import THUMBNAIL, write_assets
-from impasto.style_model import GRAIN
 from impasto.styles import list_styles, style_files
+from impasto.styles.model import GRAIN
+from impasto.stylizing.shared_statistics import STATISTICS
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from tiny import noise, registered, save_photos, start
 
 import impasto.training.api
 from impasto.errors import ImpastoError
-from impasto.loss_network import Weights
+from impasto.perception.loss_network import Weights
+from impasto.perception.weights import load_weights
 from impasto.training import train
 from impasto.training.run import FORMAT, RunFolder
-from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("resume")
 

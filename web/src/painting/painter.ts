@@ -1,4 +1,4 @@
-/** A style model applied to a picture of any size, in tiles where it is large: impasto/painting.py in the browser. */
+/** A style model applied to a picture of any size, in tiles where it is large: impasto/stylizing/painting.py in the browser. */
 
 import { matchColor, withLuminanceOf } from "./color";
 import { LIMITS, type Limits, planSizes, planTiles, planWindows } from "./plan";

@@ -1,4 +1,4 @@
-/** The sizes, tiles and windows of impasto/painting.py, which says why they are so. */
+/** The sizes, tiles and windows of impasto/stylizing/painting.py, which says why they are so. */
 
 import { clamp, range, roundHalfEven } from "./numbers";
 import type { Size } from "./planes";
