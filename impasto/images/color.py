@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from . import FloatArray, blocks
+from .picture import FloatArray, blocks
 
 PRESERVE_COLOR = ("luminance", "match")
 

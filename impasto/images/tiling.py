@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ALIGNMENT = 32  # pixels: a multiple of every layer's stride, so that a window's features lie on the image's grid
+
+Place = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True)
@@ -40,25 +38,20 @@ class Window:
     columns: Span
 
     @property
-    def outer(self) -> tuple[slice, slice]:
+    def outer(self) -> Place:
         """What the network sees, in pixels of the image."""
         return (
             slice(self.rows.outer_start, self.rows.outer_stop),
             slice(self.columns.outer_start, self.columns.outer_stop),
         )
 
-    def counted(self, whole: Tensor, stride: int) -> Tensor:
-        """This window's part of a (…, H/stride, W/stride) feature map of the whole image."""
-        return whole[..., self.rows.counted(stride), self.columns.counted(stride)]
+    def counted(self, stride: int) -> Place:
+        """What is counted, in a (…, H/stride, W/stride) feature map of the whole image."""
+        return self.rows.counted(stride), self.columns.counted(stride)
 
-    def counted_within(self, features: Tensor, stride: int) -> Tensor:
-        """The counted part of this window's own feature map."""
-        rows, columns = self.rows.counted_within(stride), self.columns.counted_within(stride)
-        if rows == columns == slice(0, None):
-            return features
-        from .cropping import crop
-
-        return crop(features, rows, columns)
+    def counted_within(self, stride: int) -> Place:
+        """What is counted, in the window's own feature map."""
+        return self.rows.counted_within(stride), self.columns.counted_within(stride)
 
 
 def spans(length: int, tile: int, halo: int, offset: int) -> list[Span]:

@@ -26,6 +26,7 @@ from ..perception.losses import (
     total_variation,
 )
 from ..perception.terms import Losses, Terms, pyramid_of
+from .cropping import crop
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Objective:
             for layer, features in self.network(image[(..., *window.outer)], layers).items():
                 s = stride(layer)
                 whole = maps.setdefault(layer, features.new_empty(1, features.shape[1], height // s, width // s))
-                window.counted(whole, s).copy_(window.counted_within(features, s))
+                whole[(..., *window.counted(s))] = features[(..., *window.counted_within(s))]
         return maps
 
     def _style_statistics(self, image: Tensor, region: Tensor | None, tiles: list[Window]) -> dict[str, Statistics]:
@@ -133,8 +134,8 @@ class Objective:
         for window in tiles:
             for layer, features in self.network(image[(..., *window.outer)], self._style_layers).items():
                 s = stride(layer)
-                weights = None if pyramid is None else window.counted(pyramid[layer], s)
-                part = feature_statistics(window.counted_within(features, s), weights)
+                weights = None if pyramid is None else pyramid[layer][window.counted(s)]
+                part = feature_statistics(crop(features, window.counted_within(s)), weights)
                 sums[layer] = sums[layer] + part if layer in sums else part
         return sums
 
@@ -159,16 +160,16 @@ class Objective:
     def _measure(self, image: Tensor, window: Window) -> Measure:
         """Sums over the counted part of one window of a (1, 3, H, W) image."""
         features = self.network(image[(..., *window.outer)], self._layers)
-        counted = {layer: window.counted_within(f, stride(layer)) for layer, f in features.items()}
+        counted = {layer: crop(f, window.counted_within(stride(layer))) for layer, f in features.items()}
         content = {
-            layer: content_distance(counted[layer], window.counted(target, stride(layer)))
+            layer: content_distance(counted[layer], target[(..., *window.counted(stride(layer)))])
             for layer, target in self._content_targets.items()
         }
         styles = []
         for pyramid in self._masks:
             sums = dict[str, Statistics]()
             for layer in self._style_layers:
-                weights = None if pyramid is None else window.counted(pyramid[layer], stride(layer))
+                weights = None if pyramid is None else pyramid[layer][window.counted(stride(layer))]
                 sums[layer] = feature_statistics(counted[layer], weights)
             styles.append(sums)
         return Measure(content, styles)
