@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..errors import unknown
+from .roots import safe_root, trace_of_root
 
 # Keeps divisors and the arguments of roots away from zero.
 RELATIVE_EPSILON = 1e-6
@@ -255,13 +256,6 @@ def _gram_euclidean(generated: Statistics, target: Statistics) -> Tensor:
     return (_gram_johnson(generated, target) + RELATIVE_EPSILON**2).sqrt()
 
 
-def _root(x: Tensor, scale: Tensor) -> Tensor:
-    """√x, continued as a straight line through 0 below the rounding errors of values as large as `scale`."""
-    precision = torch.finfo(x.dtype)
-    floor = (8 * precision.eps * scale).clamp_min(precision.tiny**0.5)
-    return torch.where(x > floor, x.clamp_min(floor).sqrt(), x / floor.sqrt())
-
-
 def _variances(statistics: Statistics) -> Tensor:
     return statistics.covariance.diagonal(dim1=1, dim2=2)
 
@@ -279,7 +273,7 @@ def _energy(target: Statistics) -> Tensor:
 def _mean_std(generated: Statistics, target: Statistics) -> Tensor:
     """(‖μ − μ'‖² + ‖σ − σ'‖²) / E‖f'‖²: Huang and Belongie 2017, eq. 13, squared and made relative."""
     scale = _energy(target)[:, None]
-    deviations = _root(_variances(generated), scale) - _root(_variances(target), scale)
+    deviations = safe_root(_variances(generated), scale) - safe_root(_variances(target), scale)
     return (_squared_norm(generated.mean - target.mean) + _squared_norm(deviations)) / _energy(target)
 
 
@@ -319,70 +313,13 @@ def _wasserstein_in(directions: int, generated: Statistics, target: Statistics) 
     inside = vectors.transpose(1, 2) @ generated.second_moment @ vectors - turned.transpose(1, 2) * turned
     roots = values.sqrt()
     product = inside * (roots[:, :, None] * roots[:, None, :])
-    overlap = _trace_of_root((product + product.transpose(1, 2)) / 2, values[:, 0].square())
+    overlap = trace_of_root((product + product.transpose(1, 2)) / 2, values[:, 0].square())
     energy, wanted = _energy_of(generated) - _squared_norm(mean), target.principal[0].sum(1)
     if directions < _channels(generated):
         rest = energy - inside.diagonal(dim1=1, dim2=2).sum(1)
-        overlap = overlap + _root(rest * (wanted - values.sum(1)), wanted.square())
+        overlap = overlap + safe_root(rest * (wanted - values.sum(1)), wanted.square())
     distance = _squared_norm(mean - target.mean) + energy + wanted - 2 * overlap
     return distance / _energy(target)
-
-
-def _trace_of_root(symmetric: Tensor, scale: Tensor) -> Tensor:
-    """(B, N, N) positive semidefinite → (B,) traces of their roots. scale: (B,), as large as eigenvalues may be."""
-    if symmetric.is_cuda:
-        trace: Tensor = _NewtonSchulz.apply(symmetric, scale)  # type: ignore[no-untyped-call]
-        return trace
-    return _root(torch.linalg.eigvalsh(symmetric), scale[:, None]).sum(1)
-
-
-class _NewtonSchulz(torch.autograd.Function):
-    """`_trace_of_root` by matrix products alone (Higham 2008, "Functions of Matrices", section 6.7).
-
-    For GPUs, where torch finds the eigenvalues of one matrix after the other: 14 ms for four of 192 × 192 on an H100,
-    which waits meanwhile (pytorch #174674). What rounding errors leave of zeros grows from step to step, so they are
-    lifted above zero first. That adds some thousandths to the trace, up to some percent where an image has fewer pixels
-    than the layer directions. Where it is not enough, because an image is flat, the trace is the largest that a matrix
-    of this size and sum of eigenvalues can have: far too large, but finite, and so is its gradient.
-
-    In float64, whatever is given: in float32, errors between what is large and what is small grow threefold a step.
-    """
-
-    DOUBLINGS, REFINEMENTS = 8, 4  # steps that double what is small, and that bring all close to 1
-
-    @staticmethod
-    def forward(ctx: Any, symmetric: Tensor, scale: Tensor) -> Tensor:
-        size, error = symmetric.shape[1], torch.finfo(symmetric.dtype).eps
-        matrix = symmetric.double()
-        identity = torch.eye(size, device=matrix.device, dtype=matrix.dtype).expand_as(matrix)
-        least = 2 * error * (scale[:, None, None] + torch.linalg.matrix_norm(matrix, keepdim=True))
-        lifted = matrix + least * identity
-        norm = torch.linalg.matrix_norm(lifted, keepdim=True)
-        root, inverse = lifted / norm, identity  # of the matrix over its norm, once all steps are done
-        for step in range(_NewtonSchulz.DOUBLINGS + _NewtonSchulz.REFINEMENTS):
-            factor = 2.0 if step < _NewtonSchulz.DOUBLINGS else 1.5
-            turn = torch.baddbmm(identity, inverse, root, beta=factor, alpha=1 - factor)
-            root, inverse = root @ turn, turn @ inverse
-        trace = _trace(root) * norm.flatten().sqrt()
-        most = (size * torch.maximum(_trace(lifted), size * least.flatten())).sqrt()
-        # No eigenvalue is below `least`, had rounding not made some negative. False for what is not finite, too.
-        steep = inverse.abs().amax((1, 2)) * (least / norm).flatten().sqrt()
-        good = (trace >= 0) & (trace <= 1.01 * most) & (steep < 2)
-        gradient = torch.where(
-            good[:, None, None], inverse / (2 * norm.sqrt()), identity * (size / (2 * most))[:, None, None]
-        )
-        ctx.save_for_backward(gradient.to(symmetric.dtype))
-        return torch.where(good, trace, most).to(symmetric.dtype)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
-        return grad[:, None, None] * gradient, None
-
-
-def _trace(matrix: Tensor) -> Tensor:
-    return matrix.diagonal(dim1=1, dim2=2).sum(1)
 
 
 StyleForm = Callable[[Statistics, Statistics], Tensor]

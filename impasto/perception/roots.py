@@ -1,0 +1,73 @@
+"""Roots of numbers and of matrices whose gradient stays finite where the numbers are nearly 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+def safe_root(x: Tensor, scale: Tensor) -> Tensor:
+    """√x, continued as a straight line through 0 below the rounding errors of values as large as `scale`."""
+    precision = torch.finfo(x.dtype)
+    floor = (8 * precision.eps * scale).clamp_min(precision.tiny**0.5)
+    return torch.where(x > floor, x.clamp_min(floor).sqrt(), x / floor.sqrt())
+
+
+def trace_of_root(symmetric: Tensor, scale: Tensor) -> Tensor:
+    """(B, N, N) positive semidefinite → (B,) traces of their roots. scale: (B,), as large as eigenvalues may be."""
+    if symmetric.is_cuda:
+        trace: Tensor = _NewtonSchulz.apply(symmetric, scale)  # type: ignore[no-untyped-call]
+        return trace
+    return safe_root(torch.linalg.eigvalsh(symmetric), scale[:, None]).sum(1)
+
+
+class _NewtonSchulz(torch.autograd.Function):
+    """`trace_of_root` by matrix products alone (Higham 2008, "Functions of Matrices", section 6.7).
+
+    For GPUs, where torch finds the eigenvalues of one matrix after the other: 14 ms for four of 192 × 192 on an H100,
+    which waits meanwhile (pytorch #174674). What rounding errors leave of zeros grows from step to step, so they are
+    lifted above zero first. That adds some thousandths to the trace, up to some percent where an image has fewer pixels
+    than the layer directions. Where it is not enough, because an image is flat, the trace is the largest that a matrix
+    of this size and sum of eigenvalues can have: far too large, but finite, and so is its gradient.
+
+    In float64, whatever is given: in float32, errors between what is large and what is small grow threefold a step.
+    """
+
+    DOUBLINGS, REFINEMENTS = 8, 4  # steps that double what is small, and that bring all close to 1
+
+    @staticmethod
+    def forward(ctx: Any, symmetric: Tensor, scale: Tensor) -> Tensor:
+        size, error = symmetric.shape[1], torch.finfo(symmetric.dtype).eps
+        matrix = symmetric.double()
+        identity = torch.eye(size, device=matrix.device, dtype=matrix.dtype).expand_as(matrix)
+        least = 2 * error * (scale[:, None, None] + torch.linalg.matrix_norm(matrix, keepdim=True))
+        lifted = matrix + least * identity
+        norm = torch.linalg.matrix_norm(lifted, keepdim=True)
+        root, inverse = lifted / norm, identity  # of the matrix over its norm, once all steps are done
+        for step in range(_NewtonSchulz.DOUBLINGS + _NewtonSchulz.REFINEMENTS):
+            factor = 2.0 if step < _NewtonSchulz.DOUBLINGS else 1.5
+            turn = torch.baddbmm(identity, inverse, root, beta=factor, alpha=1 - factor)
+            root, inverse = root @ turn, turn @ inverse
+        trace = _trace(root) * norm.flatten().sqrt()
+        most = (size * torch.maximum(_trace(lifted), size * least.flatten())).sqrt()
+        # No eigenvalue is below `least`, had rounding not made some negative. False for what is not finite, too.
+        steep = inverse.abs().amax((1, 2)) * (least / norm).flatten().sqrt()
+        good = (trace >= 0) & (trace <= 1.01 * most) & (steep < 2)
+        gradient = torch.where(
+            good[:, None, None], inverse / (2 * norm.sqrt()), identity * (size / (2 * most))[:, None, None]
+        )
+        ctx.save_for_backward(gradient.to(symmetric.dtype))
+        return torch.where(good, trace, most).to(symmetric.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return grad[:, None, None] * gradient, None
+
+
+def _trace(matrix: Tensor) -> Tensor:
+    return matrix.diagonal(dim1=1, dim2=2).sum(1)
