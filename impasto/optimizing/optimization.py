@@ -13,17 +13,17 @@ from torch import Tensor
 
 from .. import images
 from ..errors import ImpastoError, check_integer, check_number, unknown
-from ..images import FloatArray, ImageLike, Picture, color
-from ..images.tiling import ALIGNMENT, Window, windows
+from ..images import ImageLike, Picture, color
 from ..perception.compute import Compute, available_memory, choose_device, choose_precision, out_of_memory
 from ..perception.loss_network import CAFFE, LossNetwork, stride
 from ..perception.terms import Losses, Terms
 from ..perception.weights import load_weights
 from .canvas import Canvas, DivergedError, resample
-from .inputs import MIN_SIDE, Inputs, Painting, Style
-from .objective import Objective, StyleImage
-from .plan import HALO, MIN_TILE, Plan, choose_tile, stage_size
+from .inputs import MIN_SIDE, Inputs, Style
+from .objective import Objective
+from .plan import Plan, choose_tile, stage_size
 from .presets import INITS, OPTIMIZERS, Preset, get_preset, schedule
+from .staging import Staging
 
 MAX_SIDE = 16_000  # px: WebP ends at 16,383
 
@@ -178,7 +178,12 @@ def optimize(
     )  # fmt: skip
     if on_plan is not None:
         on_plan(plan)
-    run = _Run(recipe, inputs, network, plan, style_scale, strength, seed, callback, start)
+    terms = Terms(
+        recipe.content_layers, recipe.style_layers, recipe.content_loss, recipe.style_loss,
+        recipe.content_weight, recipe.style_weight, recipe.tv_weight * strength, strength,
+    )  # fmt: skip
+    staging = Staging(inputs, network, plan, terms, style_scale, torch.Generator().manual_seed(seed))
+    run = _Run(recipe, staging, seed, callback, start)
     try:
         return run.run()
     except (MemoryError, RuntimeError) as error:
@@ -228,26 +233,9 @@ def _choose_compute(device: str, precision: str) -> Compute:
 class _Run:
     """One run through all stages."""
 
-    def __init__(
-        self,
-        preset: Preset,
-        inputs: Inputs,
-        network: LossNetwork,
-        plan: Plan,
-        style_scale: float,
-        strength: float,
-        seed: int,
-        callback: Callback | None,
-        start: float,
-    ) -> None:
-        self.preset, self.inputs, self.network, self.plan = preset, inputs, network, plan
-        self.style_scale, self.seed, self.callback, self.start = style_scale, seed, callback, start
-        self.terms = Terms(
-            preset.content_layers, preset.style_layers, preset.content_loss, preset.style_loss,
-            preset.content_weight, preset.style_weight, preset.tv_weight * strength, strength,
-        )  # fmt: skip
-        self.device = torch.device(plan.device)
-        self.random = torch.Generator().manual_seed(seed)
+    def __init__(self, preset: Preset, staging: Staging, seed: int, callback: Callback | None, start: float) -> None:
+        self.preset, self.staging, self.seed, self.callback, self.start = preset, staging, seed, callback, start
+        self.inputs, self.plan, self.device = staging.inputs, staging.plan, torch.device(staging.plan.device)
         self.history: list[Losses] = []
         self.current: _Picture | None = None  # as it stands
         self.best: _Picture | None = None  # of the current stage, by its loss
@@ -263,7 +251,7 @@ class _Run:
                 if canvas is None:
                     canvas = Canvas(self._initial(photo), self._gentle(self.preset))
                 canvas.resize((height, width))
-                self._run_stage(canvas, self._objective(photo), stage.iterations)
+                self._run_stage(canvas, self.staging.objective(photo), stage.iterations)
         except _StoppedError as reason:
             stopped = str(reason)
         except KeyboardInterrupt:
@@ -291,14 +279,14 @@ class _Run:
         """
         if preset.init != "content" or preset.optimizer != "adam":
             return preset
-        return replace(preset, learning_rate=preset.learning_rate * min(1.0, 4 * self.terms.strength))
+        return replace(preset, learning_rate=preset.learning_rate * min(1.0, 4 * self.staging.terms.strength))
 
     def _run_stage(self, canvas: Canvas, objective: Objective, iterations: int) -> None:
         height, width = objective.content.shape[-2:]
         least, before = math.inf, canvas.average
         for _ in range(iterations):
             if self.plan.tile is not None:
-                objective.windows = self._windows(height, width)
+                objective.windows = self.staging.windows(height, width)
             losses = canvas.step(objective.gradient)
             self.history.append(losses)
             if losses.total <= least:
@@ -323,56 +311,9 @@ class _Run:
             painting = self.inputs.on_canvas(images.resize(self.inputs.paintings[0].pixels, self.inputs.size))
             return images.to_tensor(images.resize(painting, (photo.shape[-1], photo.shape[-2])), self.device)
         mean = torch.tensor(CAFFE.mean).view(1, 3, 1, 1) / CAFFE.scale
-        noise = mean + (torch.rand(photo.shape, generator=self.random) * 2 - 1) * self.preset.noise_amplitude
+        noise = mean + (torch.rand(photo.shape, generator=self.staging.random) * 2 - 1) * self.preset.noise_amplitude
         share = 1.0 if kind == "noise" else self.preset.noise_share
         return (1 - share) * photo + share * noise.to(self.device)
-
-    def _objective(self, photo: Tensor) -> Objective:
-        height, width = photo.shape[-2:]
-        shared: dict[int, Tensor] = {}
-        placed = [self._style_image(painting, (width, height), shared) for painting in self.inputs.paintings]
-        return Objective(
-            self.network, self.terms, photo, placed,
-            self._windows(height, width), [self._style_windows(style.image, height * width) for style in placed],
-        )  # fmt: skip
-
-    def _style_image(self, painting: Painting, size: tuple[int, int], masks: dict[int, Tensor]) -> StyleImage:
-        """The painting with as many pixels as the picture, times the square of the style scale."""
-        height, width = painting.pixels.shape[:2]
-        scale = self.style_scale * math.sqrt(size[0] * size[1] / (width * height))
-        least = max(MIN_SIDE, *(stride(layer) for layer in self.preset.style_layers))
-        scale = max(scale, least / min(width, height))
-        scaled = (max(least, round(width * scale)), max(least, round(height * scale)))
-        image = images.to_tensor(images.resize(painting.pixels, scaled), self.device)
-        region = None if painting.region is None else images.to_tensor(images.resize(painting.region, scaled))[0, 0]
-        mask = self._mask(painting.counted, size, masks)
-        return StyleImage(image, painting.share, mask, None if region is None else region.to(self.device))
-
-    def _mask(self, mask: FloatArray | None, size: tuple[int, int], shared: dict[int, Tensor]) -> Tensor | None:
-        """A mask at a stage's size; one tensor a mask, so that styles with the same one share its statistics."""
-        if mask is None:
-            return None
-        key = id(mask)
-        if key not in shared:
-            resized = images.resize(self.inputs.on_canvas(mask), size)
-            shared[key] = images.to_tensor(resized, self.device)[0, 0]
-        return shared[key]
-
-    def _windows(self, height: int, width: int) -> list[Window]:
-        """Tiles whose cuts fall elsewhere at each call, so that none leaves a seam."""
-        tile = self.plan.tile
-        if tile is None or height * width <= (tile + 2 * HALO) ** 2:
-            return windows(height, width, None, 0)
-        offsets = torch.randint(0, tile // ALIGNMENT, (2,), generator=self.random) * ALIGNMENT
-        return windows(height, width, tile, HALO, (int(offsets[0]), int(offsets[1])))
-
-    def _style_windows(self, image: Tensor, pixels: int) -> list[Window]:
-        """A style image much larger than the picture must not take more memory than the picture does."""
-        height, width = image.shape[-2:]
-        if self.plan.tile is not None or height * width <= 1.2 * pixels:
-            return self._windows(height, width)
-        tile = max(MIN_TILE, int(math.sqrt(pixels)) // ALIGNMENT * ALIGNMENT)
-        return windows(height, width, tile, HALO)
 
     def _report(self, losses: Losses, size: tuple[int, int]) -> object:
         now = time.perf_counter()
