@@ -29,7 +29,7 @@ from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset
 from .run import RunFolder, Settings
-from .setup import begin, check_model_target, go_on, short
+from .setup import Overrides, Wanted, begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
@@ -147,10 +147,21 @@ def train(
     chosen = choose_device(local_device(device))
     with joined(chosen) as processes, _memory_errors():
         if resume is None:
-            folder, settings, photographs = begin(options, chosen, processes)
+            wanted = Wanted(
+                painting=painting, content=content, output=output, preset=preset, minutes=minutes,
+                overrides=Overrides(
+                    network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
+                    content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+                    style_loss=style_loss, loss_network=loss_network,
+                ),
+                style_scale=style_scale, start=start, run=run, name=name,
+                about={"title": title, "artist": artist, "year": year, "source": source, "licence": licence},
+                samples=samples, seed=seed, precision=precision, weights=weights,
+            )  # fmt: skip
+            folder, settings, photographs = begin(wanted, chosen, processes)
         else:
             _check_resumable(options)
-            folder, settings, photographs = go_on(options)
+            folder, settings, photographs = go_on(resume, painting, content)
         target = check_model_target(short(Path(settings.output)) if output is None else Path(output))
         picture = images.load(settings.painting if painting is None else painting, "painting")
         recipe = settings.preset
