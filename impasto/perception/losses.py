@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from ..errors import unknown
-from .roots import safe_root, trace_of_root
+from .roots import eigen, safe_root, trace_of_root
 
 # Keeps divisors and the arguments of roots away from zero.
 RELATIVE_EPSILON = 1e-6
@@ -77,7 +77,7 @@ class Statistics:
 
         Kept, because a target's are needed at every iteration.
         """
-        values, vectors = torch.linalg.eigh(self.covariance)
+        values, vectors = eigen(self.covariance)
         return values.flip(1).clamp_min(0), vectors.flip(2)
 
     def blend(self, other: Statistics, amount: float) -> Statistics:

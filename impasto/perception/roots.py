@@ -21,7 +21,21 @@ def trace_of_root(symmetric: Tensor, scale: Tensor) -> Tensor:
     if symmetric.is_cuda:
         trace: Tensor = _NewtonSchulz.apply(symmetric, scale)  # type: ignore[no-untyped-call]
         return trace
-    return safe_root(torch.linalg.eigvalsh(symmetric), scale[:, None]).sum(1)
+    return safe_root(torch.linalg.eigvalsh(_exact(symmetric)).to(symmetric.dtype), scale[:, None]).sum(1)
+
+
+def eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, N, N) → eigenvalues (B, N), rising, and eigenvectors (B, N, N) in columns."""
+    values, vectors = torch.linalg.eigh(_exact(symmetric))
+    return values.to(symmetric.dtype), vectors.to(symmetric.dtype)
+
+
+def _exact(symmetric: Tensor) -> Tensor:
+    """In float64, where there is such: in float32, MKL fails at nearly half of the matrices with many rows of zeros.
+
+    Channels that see nothing give such rows. It finds no eigenvalues, or some that are no numbers.
+    """
+    return symmetric if symmetric.device.type == "mps" else symmetric.double()
 
 
 class _NewtonSchulz(torch.autograd.Function):
