@@ -40,7 +40,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
 
     Args:
         network: trained; it is not changed.
-        about: its `adjustable`, `smallest`, `grain_cell`, `weights`, `date` and `version` are filled in here.
+        about: its `adjustable`, `smallest`, `reach`, `grain_cell`, `weights`, `date` and `version` are filled in here.
         path: the file, written atomically.
 
     Returns:
@@ -52,7 +52,7 @@ def export(network: ImageTransformationNetwork, about: About, path: str | os.Pat
     network = copy.deepcopy(network).to("cpu", torch.float32).eval()
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     about = replace(
-        about, adjustable=network.adjustable, smallest=network.smallest,
+        about, adjustable=network.adjustable, smallest=network.smallest, reach=network.reach,
         grain_cell=network.grain_cell, weights="float16",
         date=now, version=__version__,
     )  # fmt: skip

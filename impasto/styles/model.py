@@ -12,7 +12,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,8 @@ FORMAT = 1  # raised when older versions of Impasto can no longer read the files
 ABOUT, PARAMETERS = "impasto", "impasto.parameters"
 _SEAL = b"\x72\x19\x0a\x0dimpasto.crc32\x12\x08"  # what stands before the checksum's eight digits, as protobuf has it
 LARGEST_SMALLEST = 4096  # px: whatever is narrower than a network's `smallest` is made as wide as that
+LARGEST_REACH = 512  # px: around each tile
+OLDER_REACH = 64  # px: of any network in files that do not say how far it sees
 INPUT, STRENGTH, OUTPUT = "image", "strength", "stylized"
 GRAIN = "grain.map"  # the constant in the graph that holds the noise which strokes begin from, where there is any
 
@@ -42,9 +44,10 @@ class About:
     name: an identifier, such as great-wave. title, artist, year, source: of the painting. licence: of the style model.
     network: a name in `networks.NETWORKS`. preset: the training recipe. warm_start: the style model it was trained on
     from, or "". images_seen: photographs, repetitions counted. content_loss, style_loss, validation_loss: on
-    photographs held out. adjustable: whether `strength` has an effect. smallest: side in px that it can paint.
-    grain_cell: px of the image for each entry of the graph's noise, 0 without noise. weights: "float32" or "float16".
-    date: of the export, ISO 8601. version: of Impasto.
+    photographs held out. adjustable: whether `strength` has an effect. smallest: side in px that it can paint. reach:
+    px that it sees to each side, statistics apart; tiles overlap by so much. grain_cell: px of the image for each entry
+    of the graph's noise, 0 without noise. weights: "float32" or "float16". date: of the export, ISO 8601. version: of
+    Impasto.
     """
 
     name: str
@@ -62,6 +65,7 @@ class About:
     validation_loss: float | None = None
     adjustable: bool = False
     smallest: int = 1
+    reach: int = OLDER_REACH
     grain_cell: int = 0
     weights: str = "float32"
     date: str = ""
@@ -102,8 +106,12 @@ def parse_about(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> Ab
             version = one_line(values.get("version"))
             raise ImpastoError(f"style model {path} was written by a later version of Impasto ({version}): upgrade")
         about = About(**{field.name: _typed(values, field) for field in fields(About) if field.name in values})
-        if not (1 <= about.smallest <= LARGEST_SMALLEST and 0 <= about.grain_cell <= LARGEST_SMALLEST):
-            raise ValueError(f"smallest is {about.smallest}, grain_cell {about.grain_cell}")
+        if "reach" not in values and about.network == "shuffle":  # which has no padding inside: see its margin
+            about = replace(about, reach=about.smallest - 1)
+        limits = {"smallest": (1, LARGEST_SMALLEST), "reach": (0, LARGEST_REACH), "grain_cell": (0, LARGEST_SMALLEST)}
+        for name, (least, most) in limits.items():
+            if not least <= getattr(about, name) <= most:
+                raise ValueError(f"{name} is {getattr(about, name)}")
     except _DAMAGED as error:
         raise ImpastoError(f"style model {path} is damaged: its metadata cannot be read ({_line(error)})") from None
     return about

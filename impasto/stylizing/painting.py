@@ -31,9 +31,8 @@ STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for stro
 DIRECT = 1.5  # up to this times that size, it is painted in one go
 ENLARGED = 64e6  # px at most that a smaller picture is enlarged to, for small strokes
 STEP = 3.0  # px of a larger painting for each of the smaller one that it is painted over
-REACH = 64  # px: how far a pixel of the photograph reaches in any network (44 in the default, 64 in Johnson's)
 ALIGNMENT = 16  # px: a multiple of what any network's input is cut into
-TILE = 1024  # px a side, besides the reach
+TILE = 1024  # px a side, besides the overlap
 UNTILED = 1536 * 1536  # px that are painted in one piece
 WINDOW, WINDOWS = 256, 48  # px a side and about the number of the windows that statistics are measured on
 
@@ -187,7 +186,7 @@ class Painter:
         # One size for all tiles, at multiples of what the network cuts its input into: beyond the picture's right and
         # lower border, where they need it, its mirror image.
         even = [-(-side // ALIGNMENT) * ALIGNMENT for side in (height, width)]
-        tiles = list(product(*(equal_spans(side, TILE, REACH, ALIGNMENT) for side in even)))
+        tiles = list(product(*(equal_spans(side, TILE, overlap(self.about), ALIGNMENT) for side in even)))
         for index, (rows, columns) in enumerate(tiles):
             right, bottom = min(columns.outer_stop, width), min(rows.outer_stop, height)
             window = source.window(columns.outer_start, rows.outer_start, right, bottom)
@@ -256,6 +255,11 @@ class Painter:
         if STRENGTH in model.inputs:
             feeds[STRENGTH] = np.array([strength], np.float32)
         return feeds
+
+
+def overlap(about: About) -> int:
+    """Px by which tiles overlap on each side: all that the network sees, on the grid that its input is cut into."""
+    return -(-about.reach // ALIGNMENT) * ALIGNMENT
 
 
 def _keep_share(painted: FloatArray, unpainted: float, photo: FloatArray, source: Source) -> None:

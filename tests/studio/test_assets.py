@@ -67,6 +67,12 @@ def test_models_for_tiles_paint_what_the_style_paints(folder: Path, index: list[
         np.testing.assert_allclose(applied, wanted, atol=1e-4)
 
 
+def test_the_index_says_how_far_tiles_overlap(index: list[dict[str, Any]]) -> None:
+    for entry, about in zip(index, list_styles(), strict=True):
+        assert entry["overlap"] % 16 == 0
+        assert about.reach <= entry["overlap"] < about.reach + 16
+
+
 def test_thumbnails_are_small_pictures(folder: Path, index: list[dict[str, Any]]) -> None:
     for entry in index:
         with Image.open(folder / entry["files"]["thumbnail"]["file"]) as thumbnail:

@@ -144,6 +144,7 @@ def test_the_file_says_what_it_is(exported: Exported) -> None:
     assert (about.images_seen, about.validation_loss) == (40_000, 1.65)
     assert about.adjustable is exported.network.adjustable
     assert about.smallest == exported.network.smallest
+    assert about.reach == exported.network.reach
     assert about.weights == "float16"
     assert about.version == impasto.__version__
     age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(about.date)

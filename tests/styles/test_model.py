@@ -350,11 +350,22 @@ def test_other_formats_that_runtimes_read_are_refused() -> None:
 
 @READERS
 @pytest.mark.parametrize(
-    ("field", "value"), [("smallest", 0), ("smallest", 10**7), ("smallest", 10**30), ("grain_cell", -1)]
+    ("field", "value"),
+    [("smallest", 0), ("smallest", 10**7), ("smallest", 10**30), ("reach", -1), ("reach", 513), ("grain_cell", -1)],
 )
 def test_sizes_beyond_any_network_are_refused(field: str, value: int, read: Read, tmp_path: Path) -> None:
     path = style_model(tmp_path, about=json.dumps(asdict(WAVE) | {field: value}))
     assert_raises_line(lambda: read(path), f"is damaged: .*{field}.* {value}")
+
+
+@pytest.mark.parametrize(
+    ("network", "smallest", "reach"), [("shuffle", 48, 47), ("johnson-half", 44, 64), ("of another version", 30, 64)]
+)
+def test_files_that_do_not_say_how_far_they_see(network: str, smallest: int, reach: int, tmp_path: Path) -> None:
+    """Those of older versions: `shuffle` sees its margin, no other more than 64 px."""
+    values = asdict(WAVE) | {"network": network, "smallest": smallest}
+    del values["reach"]
+    assert read_about(style_model(tmp_path, about=json.dumps(values))).reach == reach
 
 
 def test_pickled_values_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from impasto.errors import ImpastoError
 from impasto.images import FloatArray, load, resize
 from impasto.images.tiling import Span, equal_spans
 from impasto.stylizing import painting, runtimes
-from impasto.stylizing.painting import ALIGNMENT, DIRECT, REACH, STEP, STROKE_SIDE, Painter, plan_sizes
+from impasto.stylizing.painting import ALIGNMENT, DIRECT, STEP, STROKE_SIDE, Painter, overlap, plan_sizes
 
 SMALL_TILE = 64
 
@@ -99,9 +100,10 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     set_small_tiles(monkeypatch)
 
 
-def tiles_of(height: int, width: int) -> tuple[list[Span], list[Span]]:
+def tiles_of(painter: Painter, height: int, width: int) -> tuple[list[Span], list[Span]]:
     rows, columns = (
-        equal_spans(-(-side // ALIGNMENT) * ALIGNMENT, SMALL_TILE, REACH, ALIGNMENT) for side in (height, width)
+        equal_spans(-(-side // ALIGNMENT) * ALIGNMENT, SMALL_TILE, overlap(painter.about), ALIGNMENT)
+        for side in (height, width)
     )
     return rows, columns
 
@@ -115,32 +117,13 @@ def apart(one: FloatArray, other: FloatArray) -> tuple[float, float]:
 
 def paint_each_tile_by_itself(painter: Painter, picture: FloatArray) -> FloatArray:
     result = np.empty_like(picture)
-    for rows, columns in product(*tiles_of(*picture.shape[:2])):
+    for rows, columns in product(*tiles_of(painter, *picture.shape[:2])):
         tile = picture[rows.outer_start : rows.outer_stop, columns.outer_start : columns.outer_stop]
         painted = painter.paint(tile)
         top, left = rows.start - rows.outer_start, columns.start - columns.outer_start
         part = result[rows.start : rows.stop, columns.start : columns.stop]
         part[:] = painted[top : top + part.shape[0], left : left + part.shape[1]]
     return result
-
-
-def seams(painted: FloatArray) -> float:
-    """The steps across tiles' borders, averaged along each, against the largest up to 24 px away on both sides.
-
-    Only against those at the same place in the network's lattice of 4 px, which an untrained one draws.
-    """
-    rows, columns = tiles_of(*painted.shape[:2])
-
-    def at(shift: int) -> float:
-        found = []
-        for turned, spans, across in ((painted, columns, rows), (painted.transpose(1, 0, 2), rows, columns)):
-            for other in across:
-                steps = np.abs(np.diff(turned[other.start : other.stop], axis=1).mean(axis=0)).mean(axis=1)
-                # From the last pixel of one tile to the first of the next.
-                found += [steps[span.stop - 1 + shift] for span in spans[:-1]]
-        return float(np.mean(found))
-
-    return at(0) / max(at(shift) for shift in range(-24, 25, 4) if shift)
 
 
 def test_tiles_under_the_whole_pictures_statistics_are_the_whole_picture(
@@ -153,7 +136,7 @@ def test_tiles_under_the_whole_pictures_statistics_are_the_whole_picture(
     # Other sizes are mirrored to multiples of the alignment, which differs from the untiled picture at that border.
     odd = picture[:237, :313]
     tiled = painter.paint(odd)
-    inner = np.s_[: 237 - REACH, : 313 - REACH]
+    inner = np.s_[: 237 - painter.about.reach, : 313 - painter.about.reach]
     monkeypatch.setattr(painting, "UNTILED", 10**9)
     whole = painter.paint(odd)
     assert apart(tiled[inner], whole[inner])[1] < 1  # its statistics hold the mirrored part
@@ -168,12 +151,28 @@ def test_tiles_with_measured_statistics_show_no_seam_where_their_own_would(
     set_small_tiles(monkeypatch)
     monkeypatch.setattr(painting, "WINDOW", 96)
     tiled = painter.paint(picture)
-    assert len(tiles_of(240, 320)[0]) * len(tiles_of(240, 320)[1]) == 6
-    assert seams(tiled - whole) < 1  # the picture's own steps taken away
-    assert seams(by_themselves - whole) > 1.2
+    rows, columns = tiles_of(painter, 240, 320)
+    assert len(rows) * len(columns) == 12
+    monkeypatch.setattr(painting, "TILE", 1000)
+    assert apart(tiled, painter.paint(picture))[0] < 0.1  # in one tile under these statistics, there is no seam
     # An untrained network throws small differences wide; a trained one's tiles are closer.
     assert apart(tiled, whole)[1] < 20
     assert apart(by_themselves, whole)[1] > 30
+
+
+def test_tiles_overlap_by_what_the_network_sees_and_no_more(
+    style_model: Path, picture: FloatArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_small_tiles(monkeypatch)
+    painted = {}
+    for reach in (31, 47, 64):
+        painter = Painter(style_model.read_bytes(), "it", precision="float32")
+        assert painter.about.reach == 47
+        painter.about = replace(painter.about, reach=reach)
+        assert overlap(painter.about) == {31: 32, 47: 48, 64: 64}[reach]
+        painted[reach] = painter.paint(picture)
+    assert apart(painted[47], painted[64])[0] < 0.1
+    assert apart(painted[31], painted[64])[0] > 5
 
 
 @pytest.mark.usefixtures("small_tiles")

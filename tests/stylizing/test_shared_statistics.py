@@ -70,9 +70,10 @@ def test_a_batch_is_measured_together(model: onnx.ModelProto) -> None:
 
 def test_tiles_under_given_statistics_are_the_whole_picture(model: onnx.ModelProto) -> None:
     """Away from its borders a tile is exactly what the whole picture is there: no seam."""
-    whole, reach = images(1, 3, 176, 200), 64
+    about = parse_about({entry.key: entry.value for entry in model.metadata_props}, "it")
+    reach, cell = about.reach, about.grain_cell
+    whole = images(1, 3, 2 * reach + 80, 2 * reach + 96)
     _, shared = run(measuring(model), image=whole)
-    cell = parse_about({entry.key: entry.value for entry in model.metadata_props}, "it").grain_cell
     grain = grain_of(model)
     assert (grain is None) == (cell == 0)
     given = applying(model, grain)
@@ -82,10 +83,11 @@ def test_tiles_under_given_statistics_are_the_whole_picture(model: onnx.ModelPro
         return run(given, image=image, **{STATISTICS: shared}, **noise)
 
     (stylized,) = apply(whole, 0, 0)
-    (tile,) = apply(whole[..., 12:160, 8:180], 12, 8)
+    part = np.s_[..., 16:-16, 32:-16]
+    (tile,) = apply(whole[part], 16, 32)
     inside = tile[..., reach:-reach, reach:-reach]
-    np.testing.assert_allclose(inside, stylized[..., 12 + reach : 160 - reach, 8 + reach : 180 - reach], atol=1e-4)
-    (other,) = run(model, image=whole[..., 12:160, 8:180])
+    np.testing.assert_allclose(inside, stylized[part][..., reach:-reach, reach:-reach], atol=1e-4)
+    (other,) = run(model, image=whole[part])
     assert np.abs(other[..., reach:-reach, reach:-reach] - inside).max() > 0.01
 
 
