@@ -25,7 +25,7 @@ from ..images.strength import unpainted_share
 from ..images.tiling import equal_spans
 from ..styles.model import GRAIN, INPUT, STRENGTH, About, about_of, check_file, parse_about
 from . import runtimes
-from .runtimes import Array, LoadedModel
+from .runtimes import LoadedModel
 
 STROKE_SIDE = 1024  # px: of the long side that a picture is painted at for strokes of scale 1, if it is larger
 DIRECT = 1.5  # up to this times that size, it is painted in one go
@@ -100,7 +100,7 @@ class _Tiled(NamedTuple):
 
     measuring: bytes
     applying: LoadedModel
-    grain: Array | None
+    grain: FloatArray | None
 
 
 class Painter:
@@ -202,7 +202,7 @@ class Painter:
             progress((index + 1) / len(tiles))
         return result
 
-    def _measure(self, measuring: bytes, source: Source, strength: float) -> dict[str, Array]:
+    def _measure(self, measuring: bytes, source: Source, strength: float) -> dict[str, FloatArray]:
         """Statistics of windows spread evenly over the picture."""
         from .shared_statistics import STATISTICS
 
@@ -231,7 +231,7 @@ class Painter:
         return _Tiled(measuring(model).SerializeToString(), apply, grain)
 
     def _run(
-        self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, Array] | None = None
+        self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, FloatArray] | None = None
     ) -> FloatArray:
         feeds = self._feeds(model, pixels.transpose(2, 0, 1)[None], strength) | dict(given or {})
         painted = self._outputs(model, feeds)
@@ -241,7 +241,7 @@ class Painter:
             raise ImpastoError(f"{self._what} is damaged: in {model.name}, what it paints are no colours")
         return np.clip(painted[0], 0, 1, out=painted[0])[0].transpose(1, 2, 0)
 
-    def _outputs(self, model: LoadedModel, feeds: Mapping[str, Array]) -> list[Array]:
+    def _outputs(self, model: LoadedModel, feeds: Mapping[str, FloatArray]) -> list[FloatArray]:
         try:
             return model.run(feeds)
         except Exception as error:  # each runtime has classes of its own
@@ -250,8 +250,8 @@ class Painter:
                 f"{self._what} cannot paint {width}×{height} px in {model.name}: {reason(error)}"
             ) from None
 
-    def _feeds(self, model: LoadedModel, image: Array, strength: float) -> dict[str, Array]:
-        feeds: dict[str, Array] = {INPUT: np.ascontiguousarray(image, np.float32)}
+    def _feeds(self, model: LoadedModel, image: FloatArray, strength: float) -> dict[str, FloatArray]:
+        feeds: dict[str, FloatArray] = {INPUT: np.ascontiguousarray(image, np.float32)}
         if STRENGTH in model.inputs:
             feeds[STRENGTH] = np.array([strength], np.float32)
         return feeds

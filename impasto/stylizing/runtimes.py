@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ImpastoError, unknown
+from ..images import FloatArray
 
-Array = NDArray[np.float32]
 PRECISIONS = ("auto", "float32")
 # Best first, and what the files of ONNX Runtime's packages for them are called.
 _GPU_PROVIDERS = {
@@ -43,7 +42,7 @@ class LoadedModel(Protocol):
         """Of the runtime, and what it computes on or in."""
         ...
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, feeds: Mapping[str, FloatArray]) -> list[FloatArray]:
         """All outputs for these inputs, in the graph's order."""
         ...
 
@@ -81,7 +80,7 @@ class OpenVINO:
         """openvino, and the precision that it chose for the last model compiled."""
         return f"openvino{self._suffix}"
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, feeds: Mapping[str, FloatArray]) -> list[FloatArray]:
         """See `LoadedModel`."""
         numbers = {name: value for name, value in feeds.items() if value.size == 1}
         arrays = {name: value for name, value in feeds.items() if value.size > 1}
@@ -97,7 +96,7 @@ class OpenVINO:
             found = request.infer(given, share_inputs=True, share_outputs=True)  # copied below, and only there
             return [np.array(found[port]) for port in request.model_outputs]
 
-    def _specialized(self, arrays: Mapping[str, Array], numbers: Mapping[str, Array]) -> Any:
+    def _specialized(self, arrays: Mapping[str, FloatArray], numbers: Mapping[str, FloatArray]) -> Any:
         """The graph for arrays of these shapes, with these numbers in place of inputs."""
         from openvino import opset13
 
@@ -170,7 +169,7 @@ class OnnxRuntime:
         """onnxruntime, and the provider that it chose."""
         return f"onnxruntime {self._session.get_providers()[0].removesuffix('ExecutionProvider')}"
 
-    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+    def run(self, feeds: Mapping[str, FloatArray]) -> list[FloatArray]:
         """See `LoadedModel`."""
         return [np.asarray(value) for value in self._session.run(None, dict(feeds))]
 

@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from impasto.errors import ImpastoError
+from impasto.images import FloatArray
 from impasto.networks import ImageTransformationNetwork
 from impasto.networks.johnson2016 import Johnson2016
 from impasto.styles.export import load_network
 from impasto.styles.model import parse_about, read_about, read_parameters
-from impasto.stylizing.runtimes import RUNTIMES, Array, LoadedModel, choose_runtime, load
+from impasto.stylizing.runtimes import RUNTIMES, LoadedModel, choose_runtime, load
 
 # Largest and mean difference from torch, in 255ths. bfloat16 keeps eight bits.
 EXACT, ROUGH = (0.1, 0.01), (20.0, 2.0)
@@ -30,23 +31,23 @@ def network(style_model: Path) -> ImageTransformationNetwork:
 
 
 @pytest.fixture(scope="module")
-def image(photo: Image.Image) -> Array:
+def image(photo: Image.Image) -> FloatArray:
     pixels = np.asarray(photo, np.float32).transpose(2, 0, 1)[None] / 255
     return np.ascontiguousarray(pixels)
 
 
-def paint(model: LoadedModel, image: Array, strength: float) -> Array:
+def paint(model: LoadedModel, image: FloatArray, strength: float) -> FloatArray:
     (painted,) = model.run({"image": np.ascontiguousarray(image), "strength": np.array([strength], np.float32)})
     return painted
 
 
-def paint_in_torch(network: ImageTransformationNetwork, image: Array, strength: float) -> Array:
+def paint_in_torch(network: ImageTransformationNetwork, image: FloatArray, strength: float) -> FloatArray:
     with torch.no_grad():
-        painted: Array = network(torch.from_numpy(np.ascontiguousarray(image)), torch.tensor([strength])).numpy()
+        painted: FloatArray = network(torch.from_numpy(np.ascontiguousarray(image)), torch.tensor([strength])).numpy()
     return painted
 
 
-def assert_like(painted: Array, wanted: Array, tolerance: tuple[float, float]) -> None:
+def assert_like(painted: FloatArray, wanted: FloatArray, tolerance: tuple[float, float]) -> None:
     assert painted.shape == wanted.shape
     difference = np.abs(painted - wanted) * 255
     assert difference.max() < tolerance[0]
@@ -56,7 +57,7 @@ def assert_like(painted: Array, wanted: Array, tolerance: tuple[float, float]) -
 @BOTH
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_the_first_and_all_other_sizes_and_strengths_are_painted_as_torch_paints_them(
-    runtime: str, precision: str, style_model: Path, network: ImageTransformationNetwork, image: Array
+    runtime: str, precision: str, style_model: Path, network: ImageTransformationNetwork, image: FloatArray
 ) -> None:
     """OpenVINO has a graph for each of the first two sizes and strengths, and another for all that follow."""
     model = load(style_model.read_bytes(), "it", runtime, precision)
@@ -70,7 +71,7 @@ def test_the_first_and_all_other_sizes_and_strengths_are_painted_as_torch_paints
 
 
 @BOTH
-def test_the_picture_belongs_to_the_caller(runtime: str, style_model: Path, image: Array) -> None:
+def test_the_picture_belongs_to_the_caller(runtime: str, style_model: Path, image: FloatArray) -> None:
     """A later run does not write into it."""
     model = load(style_model.read_bytes(), "it", runtime)
     first = paint(model, image, 0.7)
@@ -80,7 +81,7 @@ def test_the_picture_belongs_to_the_caller(runtime: str, style_model: Path, imag
 
 
 @BOTH
-def test_several_threads_may_use_one_model(runtime: str, style_model: Path, image: Array) -> None:
+def test_several_threads_may_use_one_model(runtime: str, style_model: Path, image: FloatArray) -> None:
     model = load(style_model.read_bytes(), "it", runtime, "float32")
     images = [np.ascontiguousarray(image[..., :side, :side]) for side in (64, 72, 80, 88)]
     alone = [paint(model, one, 1.0) for one in images]
@@ -93,7 +94,7 @@ def test_several_threads_may_use_one_model(runtime: str, style_model: Path, imag
 @pytest.mark.parametrize("size", [(64, 68), (65, 70)])
 @pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
 def test_graphs_of_one_size_paint_what_the_others_do(
-    size: tuple[int, int], strength: float, style_model: Path, image: Array
+    size: tuple[int, int], strength: float, style_model: Path, image: FloatArray
 ) -> None:
     """What is left out of them, at full strength or where nothing had to be filled up, did nothing."""
     part = np.ascontiguousarray(image[..., : size[0], : size[1]])
@@ -103,7 +104,7 @@ def test_graphs_of_one_size_paint_what_the_others_do(
 
 
 @BOTH
-def test_models_without_a_strength(runtime: str, fading_model: Path, image: Array) -> None:
+def test_models_without_a_strength(runtime: str, fading_model: Path, image: FloatArray) -> None:
     model = load(fading_model.read_bytes(), "it", runtime, "float32")
     assert model.inputs == ["image"]
     network = Johnson2016(width=8, blocks=2, normalization="instance").eval()
@@ -115,7 +116,7 @@ def test_models_without_a_strength(runtime: str, fading_model: Path, image: Arra
 
 
 @BOTH
-def test_inputs_metadata_and_name(runtime: str, style_model: Path, image: Array) -> None:
+def test_inputs_metadata_and_name(runtime: str, style_model: Path, image: FloatArray) -> None:
     model = load(style_model.read_bytes(), "it", runtime)
     assert sorted(model.inputs) == ["image", "strength"]
     assert parse_about(model.metadata, "it") == read_about(style_model)
@@ -123,7 +124,7 @@ def test_inputs_metadata_and_name(runtime: str, style_model: Path, image: Array)
     assert model.name.startswith(f"{runtime} ")
 
 
-def test_openvino_computes_in_single_precision_where_that_is_asked_for(style_model: Path, image: Array) -> None:
+def test_openvino_computes_in_single_precision_where_that_is_asked_for(style_model: Path, image: FloatArray) -> None:
     model = load(style_model.read_bytes(), "it", "openvino", "float32")
     for strength in (1.0, 0.5):
         paint(model, image, strength)
