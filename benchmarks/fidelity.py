@@ -34,18 +34,18 @@ from shipped import SHIPPED
 from torch import Tensor
 
 from impasto import Stylizer, images
-from impasto.canvas import Canvas, DivergedError
-from impasto.compute import choose_precision
 from impasto.files import write_atomically
 from impasto.images import Picture
-from impasto.loss_network import LossNetwork
-from impasto.objective import Losses
-from impasto.presets import Preset, get_preset
+from impasto.optimizing.canvas import Canvas, DivergedError
+from impasto.optimizing.presets import Preset, get_preset
+from impasto.perception.compute import choose_precision
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.terms import Losses
+from impasto.perception.weights import load_weights
 from impasto.styles import style_files
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 from impasto.training.photographs import Crops, Photographs
-from impasto.weights import load_weights
 
 HELD_OUT, SEED, SIDE = 16, 0, 512
 RECIPE = TRAINING_PRESETS["default"]

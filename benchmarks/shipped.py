@@ -17,7 +17,7 @@ class Shipped:
     """A style's painting, and how it is trained.
 
     painting: file in DATA/style, without .jpg. content_weight: the recipe's is 0.065; more keeps faces. detail: left,
-    top, right, bottom in px of the part that is taken, None for all. The others: as in `style_model.About`.
+    top, right, bottom in px of the part that is taken, None for all. The others: as in `styles.model.About`.
     """
 
     painting: str

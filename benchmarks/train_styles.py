@@ -31,16 +31,16 @@ from torch import Tensor
 from torch.multiprocessing.spawn import spawn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from impasto.compute import choose_precision
-from impasto.export import export
-from impasto.loss_network import LossNetwork
 from impasto.networks import create_network
-from impasto.style_model import About
+from impasto.perception.compute import choose_precision
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.weights import load_weights
+from impasto.styles.export import export
+from impasto.styles.model import About
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import BatchLosses, perceptual_loss, weave
 from impasto.training.photographs import Crops, Photographs
 from impasto.training.schedule import crop_side, learning_rate
-from impasto.weights import load_weights
 
 # A GPU wants more pixels at once than a CPU: larger crops sooner, and by their side, photographs in a batch.
 RECIPE = replace(TRAINING_PRESETS["default"], crops=((0.1, 128), (0.5, 256), (0.4, 384)))

@@ -93,9 +93,9 @@ def style_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """great-wave.onnx, of an untrained network whose strength can be adjusted; with a trained one's contrast."""
     from stirred import stir
 
-    from impasto.export import export
     from impasto.networks import create_network
-    from impasto.style_model import About
+    from impasto.styles.export import export
+    from impasto.styles.model import About
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "great-wave.onnx"
@@ -114,9 +114,9 @@ def fading_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """fading.onnx, of an untrained network that knows no strength: Johnson's, narrow and with few blocks."""
     from stirred import stir
 
-    from impasto.export import export
     from impasto.networks.johnson2016 import Johnson2016
-    from impasto.style_model import About
+    from impasto.styles.export import export
+    from impasto.styles.model import About
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "fading.onnx"

@@ -26,9 +26,9 @@ import impasto.training.trainer
 from impasto.cli import main
 from impasto.networks import NETWORKS
 from impasto.networks.shuffle import ShuffleNetwork
-from impasto.style_model import About
+from impasto.perception.weights import load_weights
+from impasto.styles.model import About
 from impasto.training import TRAINING_PRESETS, TrainingPreset
-from impasto.weights import load_weights
 
 # Everything is said here, so that no assertion hangs on the values that `default` is tuned to.
 RECIPE = TrainingPreset(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-if TYPE_CHECKING:
-    import torch
 
 FloatArray = NDArray[np.float32]
 HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
@@ -101,18 +98,3 @@ def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
         return np.stack([resize(array[..., c], size) for c in range(array.shape[2])], axis=2)
     resized = Image.fromarray(np.ascontiguousarray(array, dtype=np.float32)).resize(size, Image.Resampling.LANCZOS)
     return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
-
-
-def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> torch.Tensor:
-    """(H, W, 3) or (H, W) array → (1, 3, H, W) or (1, 1, H, W) float32 tensor."""
-    import torch
-
-    rows = array if array.ndim == 3 else array[..., None]
-    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1))[None]).to(device)
-
-
-def from_tensor(tensor: torch.Tensor) -> FloatArray:
-    """(1, 3, H, W) tensor → (H, W, 3) float32 array, clipped to [0, 1]."""
-    array: FloatArray = tensor.detach()[0].clamp(0, 1).float().cpu().numpy().transpose(1, 2, 0)
-    return np.ascontiguousarray(array)
-

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ImpastoError
-from ..style_model import unpainted_share
+from ..images.strength import unpainted_share
 
 
 class ImageTransformationNetwork(nn.Module, ABC):
@@ -37,6 +37,14 @@ class ImageTransformationNetwork(nn.Module, ABC):
     def smallest(self) -> int:
         """The shortest side of an image in px: a mirror image is no longer than the image."""
         return self.margin + self.multiple
+
+    @property
+    def reach(self) -> int:
+        """How far in px a pixel of the image is seen in the stylized image, but for its part in statistics.
+
+        Without padding inside the network: as far as its margin, on the grid that the image is cut into.
+        """
+        return self.margin + self.multiple - 1
 
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
         """image: (B, 3, H, W) RGB in [0, 1]. strength: (B,) in [0, 1]; None is 1. Returns the like of `image`."""

@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from .. import __version__
 from ..errors import ImpastoError, one_line
+from ..version import __version__
 from .api import api, context_of, health
 from .assets import INDEX
 from .context import Context

@@ -26,7 +26,7 @@ def paint(photo: Path, paintings: Sequence[Path], device: str, options: Mapping[
     """
 
     def work(job: Job) -> Path:
-        from ..optimization import Step, optimize
+        from ..optimizing.optimization import Step, optimize
 
         began, shown = time.monotonic(), 0.0
 

@@ -15,18 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..loss_network import LossNetwork
-from ..losses import (
+from ..networks.generator import SEEN, StyleGenerator
+from ..perception.loss_network import LossNetwork
+from ..perception.losses import (
     PRINCIPAL_DIRECTIONS,
     Statistics,
     content_distance,
     content_form,
     feature_statistics,
-    square_root,
     total_variations,
-    traces_of_roots,
 )
-from ..networks.generator import SEEN, StyleGenerator
+from ..perception.roots import square_root, traces_of_roots
 from .perceptual import BatchLosses, reduced, weave
 from .presets import TrainingPreset
 from .step import Batch, seen

@@ -14,22 +14,22 @@ from typing import Any
 import torch
 
 from .. import images
-from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number
-from ..export import export, load_network
 from ..files import PathLike
 from ..images import Picture
-from ..loss_network import LossNetwork
 from ..networks import ImageTransformationNetwork, create_network
-from ..objective import Losses
-from ..style_model import About
-from ..weights import load_weights
+from ..perception.compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
+from ..perception.loss_network import LossNetwork
+from ..perception.terms import Losses
+from ..perception.weights import load_weights
+from ..styles.export import export, load_network
+from ..styles.model import About
 from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset
 from .run import RunFolder, Settings
-from .setup import begin, check_model_target, go_on, short
+from .setup import Overrides, Wanted, begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
@@ -147,10 +147,21 @@ def train(
     chosen = choose_device(local_device(device))
     with joined(chosen) as processes, _memory_errors():
         if resume is None:
-            folder, settings, photographs = begin(options, chosen, processes)
+            wanted = Wanted(
+                painting=painting, content=content, output=output, preset=preset, minutes=minutes,
+                overrides=Overrides(
+                    network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
+                    content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+                    style_loss=style_loss, loss_network=loss_network,
+                ),
+                style_scale=style_scale, start=start, run=run, name=name,
+                about={"title": title, "artist": artist, "year": year, "source": source, "licence": licence},
+                samples=samples, seed=seed, precision=precision, weights=weights,
+            )  # fmt: skip
+            folder, settings, photographs = begin(wanted, chosen, processes)
         else:
             _check_resumable(options)
-            folder, settings, photographs = go_on(options)
+            folder, settings, photographs = go_on(resume, painting, content)
         target = check_model_target(short(Path(settings.output)) if output is None else Path(output))
         picture = images.load(settings.painting if painting is None else painting, "painting")
         recipe = settings.preset

@@ -12,8 +12,8 @@ from torch import Tensor
 from .. import images
 from ..errors import ImpastoError
 from ..images import Picture
-from ..loss_network import LossNetwork, stride
-from ..losses import (
+from ..perception.loss_network import LossNetwork, stride
+from ..perception.losses import (
     Statistics,
     content_distance,
     content_form,
@@ -22,7 +22,7 @@ from ..losses import (
     style_losses,
     total_variations,
 )
-from ..objective import pyramid_of
+from ..perception.terms import pyramid_of
 from .presets import TrainingPreset
 
 

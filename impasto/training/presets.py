@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from ..errors import unknown
 from ..networks import DEFAULT_NETWORK
 
-
 SCHEDULES = ("cosine", "constant")
 
 

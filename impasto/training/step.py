@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..compute import Compute
+from ..perception.compute import Compute
 from .perceptual import BatchLosses
 from .presets import TrainingPreset
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import images
-from ..compute import Compute
 from ..errors import ImpastoError, reason
 from ..images import Picture
 from ..networks import ImageTransformationNetwork
-from ..objective import Losses
+from ..perception.compute import Compute
+from ..perception.terms import Losses
 from .distributed import Processes
 from .perceptual import BatchLosses, PerceptualLoss, weave
 from .photographs import Crops

@@ -54,6 +54,20 @@ class TestEveryNetwork:
         assert painted.shape == image.shape
         assert painted.isfinite().all()
 
+    def test_a_pixel_is_seen_as_far_as_the_network_says(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(F, "instance_norm", lambda x, *_, **__: x)  # through statistics, it is seen everywhere
+        network = stir(fresh(name))
+        side = 2 * network.reach + 3 * network.multiple
+        image, seen = noise(1, 3, side, side), torch.zeros(side, side, dtype=torch.bool)
+        painted = paint(network, image)
+        for shift in range(network.multiple):  # wherever on the grid that the image is cut into
+            changed, place = image.clone(), network.reach + network.multiple + shift
+            changed[..., place, place] = 1 - changed[..., place, place].round()
+            differs = (paint(network, changed) != painted).any(1)[0]
+            seen |= differs.roll((-place, -place), (0, 1))
+        far = torch.arange(side).minimum(side - torch.arange(side))[seen.any(1)].max().item()
+        assert network.reach - network.multiple <= far <= network.reach
+
     @pytest.mark.parametrize(("less", "axis"), [(1, 2), (1, 3), (8, 3)])
     def test_too_small_an_image_is_refused_in_one_line(self, name: str, less: int, axis: int) -> None:
         network = fresh(name)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.images import Picture
-from impasto.loss_network import CAFFE, LossNetwork, Weights, conv_names
-from impasto.objective import Objective, StyleImage, Terms
-from impasto.tiling import windows
+from impasto.images.tiling import windows
+from impasto.optimizing.objective import Objective, StyleImage
+from impasto.perception.loss_network import CAFFE, LossNetwork, Weights, conv_names
+from impasto.perception.terms import Terms
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss, weave
 

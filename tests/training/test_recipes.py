@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tiny import RECIPE
 
 from impasto.errors import ImpastoError
-from impasto.loss_network import PADDINGS, POOLINGS, layer_names
-from impasto.losses import CONTENT_FORMS, STYLE_FORMS
 from impasto.networks import NETWORKS
+from impasto.perception.loss_network import PADDINGS, POOLINGS, layer_names
+from impasto.perception.losses import CONTENT_FORMS, STYLE_FORMS
+from impasto.perception.weights import LOSS_NETWORKS
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.presets import get_training_preset
 from impasto.training.schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
-from impasto.weights import LOSS_NETWORKS
 
 PROGRESS = st.floats(0, 1)
 PRESETS = st.sampled_from(list(TRAINING_PRESETS.values()))

@@ -26,16 +26,16 @@ import impasto.training.api
 import impasto.training.perceptual
 from impasto import images, styles
 from impasto.errors import ImpastoError
-from impasto.loss_network import LossNetwork
-from impasto.losses import style_loss
 from impasto.networks import create_network
 from impasto.networks.shuffle import ShuffleNetwork
-from impasto.style_model import read_about
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.losses import style_loss
+from impasto.perception.weights import load_weights
+from impasto.styles.model import read_about
 from impasto.training import TrainingResult, TrainingStep, train
 from impasto.training.perceptual import PerceptualLoss
 from impasto.training.photographs import Crops
 from impasto.training.run import RunFolder
-from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("training")
 

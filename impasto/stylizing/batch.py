@@ -1,0 +1,166 @@
+"""Stylizing many files: which ones, where to, and going on after an interruption. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from .. import images
+from ..errors import ImpastoError, one_line, reason
+from ..files import PathLike, walk
+from .stylization import Stylizer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image, and the file that its stylized image goes to."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job: size (width, height) and seconds, or error; or skipped, for its target was there before."""
+
+    job: Job
+    size: tuple[int, int] | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    skipped: bool = False
+
+
+def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) -> list[Job]:
+    """The images among files and folders, and where they go.
+
+    Folders are searched recursively and their tree is kept. One file goes to `output` or, by default, to NAME-STYLE in
+    the working folder; several go into the folder `output`, by default under such names into the working folder; a
+    folder goes into the folder `output`, by default FOLDER-STYLE. Hidden files and what lies in `output` are left out.
+
+    Args:
+        sources: files and folders.
+        output: a file for a single file, else a folder, which may not exist yet. Ending in a slash, it is a folder
+            for a single file, too.
+        style: the style's name.
+
+    Raises:
+        ImpastoError: an empty name, a source that does not exist, a folder without images, an output of the wrong
+            kind, two images that would go to one file, or one that would go to where an image came from.
+    """
+    if not all(map(os.fspath, sources)) or (output is not None and not os.fspath(output)):
+        raise ImpastoError("the name of an image or of the output is empty")  # a Path would be the working folder
+    folder = output is not None and os.fspath(output).endswith(("/", os.sep))
+    try:
+        jobs = _find_jobs([Path(source) for source in sources], None if output is None else Path(output), folder, style)
+        inputs = {job.source.resolve() for job in jobs}
+        for job in jobs:
+            if job.target.resolve() in inputs:
+                raise ImpastoError(f"output {job.target} would overwrite the input")
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise ImpastoError(f"cannot use {error.filename}: {reason(error)}") from None
+    return jobs
+
+
+def _find_jobs(sources: Sequence[Path], output: Path | None, folder: bool, style: str) -> list[Job]:
+    """folder: whether `output` is one, even if it does not exist."""
+    for source in sources:
+        if not source.exists():
+            raise ImpastoError(f"no such image: {source}")
+    folder = folder or (output is not None and output.is_dir())
+    if len(sources) == 1 and not sources[0].is_dir() and not folder:
+        target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
+        return [Job(sources[0], images.check_output(target))]
+    named_like_a_file = output is not None and output.suffix.lower() in images.SUFFIXES and not folder
+    if output is not None and not output.is_dir() and (output.exists() or named_like_a_file):
+        raise ImpastoError(f"output {output} is {'a' if output.exists() else 'named like a'} file: give a folder")
+    found: list[Job] = []
+    for source in sources:
+        if source.is_dir():
+            root = output or Path(f"{source.resolve().name}-{style}")
+            inside = [Job(file, root / target_under(file.relative_to(source))) for file in _images_in(source, root)]
+            if not inside:
+                raise ImpastoError(f"no images in {source}")
+            found += inside
+        else:
+            name = target_name(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
+            found.append(Job(source, (output or Path()) / name))
+    targets: dict[Path, Path] = {}
+    for job in found:
+        other = targets.setdefault(job.target, job.source)
+        if other is not job.source:
+            raise ImpastoError(f"{other} and {job.source} would both be written to {job.target}")
+    return found
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    stylizer: Stylizer,
+    options: dict[str, Any],
+    quality: int,
+    overwrite: bool,
+    callback: Callable[[Done], object] | None = None,
+    progress: Callable[[float], object] | None = None,
+) -> list[Done]:
+    """Stylize all; an image that cannot be read or written does not stop the others.
+
+    options: keywords of `Stylizer.picture`. overwrite: do again what is there already. callback: told of each.
+    progress: told the share of an image that is done.
+    """
+    results = []
+    for job in jobs:
+        start = time.perf_counter()
+        try:
+            if not overwrite and job.target.exists():
+                done = Done(job, skipped=True)
+            else:
+                picture = stylizer.picture(job.source, **options, progress=progress)
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+                images.save(picture, job.target, quality)
+                done = Done(job, picture.size, time.perf_counter() - start)
+        except MemoryError:
+            done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
+        except (ImpastoError, OSError) as error:
+            done = Done(job, error=one_line(error))
+        except ImportError:
+            raise
+        except Exception as error:  # whatever a decoder may raise: one image does not stop the others
+            done = Done(job, error=one_line(f"cannot stylize {job.source}: {reason(error)}"))
+        results.append(done)
+        if callback:
+            callback(done)
+    return results
+
+
+def is_image(name: PurePath) -> bool:
+    """Whether a file, by its name relative to the folder that is searched, is an image, and not hidden."""
+    return name.suffix.lower() in images.SUFFIXES and not any(part.startswith(".") for part in name.parts)
+
+
+def images_under(folder: Path) -> list[Path]:
+    """In alphabetical order. Folders below that cannot be read are among them: see `walk`."""
+    return [path for path in sorted(walk(folder)) if is_image(path.relative_to(folder)) or os.path.isdir(path)]
+
+
+def target_under(name: PurePath) -> PurePath:
+    """Where what `images_under` found goes, below another folder; of a folder that cannot be read, where nothing is."""
+    return target_name(name) if is_image(name) else name / name.name
+
+
+def target_name(name: PurePath) -> PurePath:
+    """Formats that are read but not written become PNG: scan.bmp goes to scan.bmp.png."""
+    return name if name.suffix.lower() in images.WRITABLE else name.with_name(name.name + ".png")
+
+
+def _images_in(folder: Path, output: Path) -> Iterator[Path]:
+    """All but what lies in `output`, unless the folder itself does."""
+    left_out = output.resolve()
+    around = folder.resolve().is_relative_to(left_out)
+    return (path for path in images_under(folder) if around or not path.resolve().is_relative_to(left_out))
+
+
+def _suffix(source: Path) -> str:
+    return source.suffix if source.suffix.lower() in images.WRITABLE else ".png"
