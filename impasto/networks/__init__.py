@@ -20,7 +20,7 @@ NETWORKS: dict[str, Callable[[], ImageTransformationNetwork]] = {
     "shuffle": ShuffleNetwork,
     "hourglass": HourglassNetwork,
 }
-DEFAULT_NETWORK = "shuffle"
+DEFAULT_NETWORK = "hourglass"
 
 
 def create_network(name: str) -> ImageTransformationNetwork:

@@ -37,7 +37,7 @@ class _Up(nn.Module):
 
 
 class HourglassNetwork(ImageTransformationNetwork):
-    """Image transformation network that sees 140 px to each side (docs/networks.md).
+    """Image transformation network that sees 155 px to each side (docs/networks.md).
 
     Args:
         head: channels at half the resolution on the way in; all that they do is read a pixel and those around it.
@@ -72,6 +72,12 @@ class HourglassNetwork(ImageTransformationNetwork):
         # What is used up on each side: at half the resolution by `head`, `enter` and `leave`, at a quarter by a crop
         # to a multiple of four and the blocks, at full by `fine` and `tail`.
         self.margin = 2 * 3 + 4 + 4 * 2 * blocks + 2
+        self._reach = 59 + 32 * deep + 16 * middle + 8 * blocks
+
+    @property
+    def reach(self) -> int:
+        """See `ImageTransformationNetwork.reach`: further than the margin, by what is mirrored at low resolutions."""
+        return self._reach
 
     def vary(self, random: np.random.Generator) -> None:
         """See `ImageTransformationNetwork.vary`."""

@@ -38,7 +38,7 @@ class InstanceNorm(nn.Module):
 
 
 def mirrored(x: Tensor, width: int = 1) -> Tensor:
-    """x with its mirror image around it, `width` wide: at low resolutions, where a border of zeros would be seen far."""
+    """x with its mirror image around it, `width` wide."""
     return F.pad(x, (width,) * 4, mode="reflect")
 
 
@@ -181,7 +181,8 @@ class SubpixelConv(nn.Module):
         if self.weight.ndim == 5:  # a kernel for each image
             kernels, bias = torch.vmap(self._plain)(self.weight, self.bias)
             grouped = F.conv2d(x.flatten(0, 1)[None], kernels.flatten(0, 1).to(x.dtype), groups=len(x))
-            return grouped.unflatten(1, (len(x), -1))[0] + bias[..., None, None].to(x.dtype)
+            each = grouped.view(len(x), -1, *grouped.shape[2:])
+            return each if bias is None else each + bias[..., None, None].to(x.dtype)
         return F.conv2d(x, *self._plain(self.weight, self.bias))
 
     def _plain(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:

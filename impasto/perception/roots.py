@@ -30,7 +30,7 @@ def traces_of_roots(matrices: Sequence[Tensor], scales: Sequence[Tensor]) -> lis
         counts = [len(matrices[place]) for place in places]
         scale = torch.cat([scales[place].expand(count) for place, count in zip(places, counts, strict=True)])
         traces = _trace_of_root(torch.cat([matrices[place] for place in places]), scale)
-        found.update(zip(places, traces.split(counts), strict=True))
+        found.update(zip(places, torch.split(traces, counts), strict=True))
     return [found[place] for place in range(len(sizes))]
 
 

@@ -36,8 +36,8 @@ Place = tuple[int, str]  # of a style loss: reduction and layer
 class AnyPainting:
     """The objective of a batch, for `step.Learner`.
 
-    A painting of the batch, `generator.PAINTING_SIDE` px, counts as half of the size whose strokes are learned: it is small so
-    that many fit. Where the loss sees full resolution, its own finest texture stands for that of twice the size.
+    A painting of the batch, `generator.PAINTING_SIDE` px a side, counts as half of the size whose strokes are learned:
+    many have to fit. Where the loss sees full resolution, its own finest texture stands for that of twice the size.
 
     Args:
         generator: learns. network: the loss network. recipe: levels, forms and weights. It must be a Wasserstein loss.

@@ -18,7 +18,14 @@ from ..errors import ImpastoError, check_integer, check_number
 from ..files import PathLike
 from ..images import Picture
 from ..networks import ImageTransformationNetwork, create_network
-from ..perception.compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
+from ..perception.compute import (
+    Compute,
+    available_memory,
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+    out_of_memory,
+)
 from ..perception.loss_network import LossNetwork
 from ..perception.terms import Losses
 from ..perception.weights import load_weights
@@ -28,6 +35,7 @@ from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset
+from .resident import ResidentCrops
 from .run import RunFolder, Settings
 from .setup import Overrides, Wanted, begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
@@ -177,6 +185,7 @@ def train(
         trainer = Trainer(
             transformation, loss, crops, recipe, settings.minutes, folder, compute,
             _samples(settings, crops, None if resume is None else tell), processes, checkpoint_minutes,
+            ResidentCrops(crops, chosen, available_memory(chosen) // 4) if chosen.type == "cuda" else None,
         )  # fmt: skip
         if resume is not None:
             trainer.restore(folder.load(folder.latest))
@@ -251,7 +260,7 @@ def _export(settings: Settings, trainer: Trainer, target: Path) -> About:
 
 def _best(settings: Settings, trainer: Trainer) -> tuple[ImageTransformationNetwork, About]:
     """The averaged weights that did best on the photographs held out, and what is to be said of them."""
-    losses, iteration, network = trainer.validation, trainer.iteration, trainer.average
+    losses, iteration, network = trainer.validation, trainer.iteration, trainer.learner.average
     if trainer.best_state is not None:
         network.load_state_dict(trainer.best_state["average"])
         losses, iteration = Losses(**trainer.best_state["validation"]), trainer.best_state["iteration"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ..networks import ImageTransformationNetwork
 from .perceptual import BatchLosses, PerceptualLoss, weave
 from .step import Batch, seen
+
+_LinAlgError: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # its stubs hide it
 
 
 class SinglePainting:
@@ -28,7 +32,10 @@ class SinglePainting:
         spare = self.network.spare
         painted = seen(self.paint(self._called, batch.photos, batch.strength), batch.offset, spare)
         content = self.loss.content_features(seen(batch.photos, batch.offset, spare))
-        losses = self.loss(painted, content, batch.strength**3)
+        try:
+            losses = self.loss(painted, content, batch.strength**3)
+        except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
+            losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
         return losses.total + self.woven(painted), losses
 
     def paint(self, network: nn.Module, photos: Tensor, strength: Tensor) -> Tensor:

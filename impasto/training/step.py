@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,13 +37,12 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """On a device, in the layouts that convolutions like."""
-        moved = []
-        for field in fields(self):
-            tensor = getattr(self, field.name)
-            tensor = None if tensor is None else tensor.to(device, non_blocking=True)
-            layout = torch.channels_last if tensor is not None and tensor.ndim == 4 else torch.contiguous_format
-            moved.append(None if tensor is None else tensor.contiguous(memory_format=layout))
-        return Batch(*moved)
+        def moved(tensor: Tensor) -> Tensor:
+            layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+            return tensor.to(device, non_blocking=True).contiguous(memory_format=layout)
+
+        paintings = None if self.paintings is None else moved(self.paintings)
+        return Batch(moved(self.photos), moved(self.strength), moved(self.offset), paintings)
 
     def take(self, other: Batch) -> None:
         """Copy another batch of these shapes to where this one lies."""
@@ -60,10 +59,11 @@ class Learned(NamedTuple):
     finite: Tensor
 
 
+Learning = TypeVar("Learning", bound=nn.Module)
 Objective = Callable[[Batch], tuple[Tensor, BatchLosses]]  # what is minimised, and its parts
 
 
-class Learner:
+class Learner(Generic[Learning]):
     """A module that learns by batches, with Adam and an average over its weights.
 
     Args:
@@ -75,7 +75,7 @@ class Learner:
     """
 
     def __init__(
-        self, module: nn.Module, objective: Objective, recipe: TrainingPreset, compute: Compute, record: bool = True
+        self, module: Learning, objective: Objective, recipe: TrainingPreset, compute: Compute, record: bool = True
     ) -> None:
         self.module, self.objective = module, objective
         self.average = copy.deepcopy(module).eval()
@@ -118,7 +118,7 @@ class Learner:
 
     def _learn_aside(self, batch: Batch) -> Learned:
         """On another stream, as what is to be recorded wants it."""
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             learned = self._learn(batch)

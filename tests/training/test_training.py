@@ -378,7 +378,7 @@ def test_the_weave_counts_in_which_weights_are_the_best(
     """First weights that weave are given up for others, be the loss of those higher."""
     woven: list[float] = []
 
-    def weave(stylized: Tensor, _: int) -> Tensor:
+    def weave(stylized: Tensor) -> Tensor:
         if not stylized.requires_grad:  # in validation: much at first, none later
             woven.append(1.0 if not learning else 0.0)
         else:
@@ -386,7 +386,7 @@ def test_the_weave_counts_in_which_weights_are_the_best(
         return 0 * stylized.sum() + (woven[-1] if woven else 0.0)
 
     learning: list[bool] = []
-    quick.setattr(impasto.training.trainer, "weave", weave)
+    quick.setattr(impasto.training.single_painting, "weave", weave)
     preset = replace(RECIPE, iterations=3, weave_weight=1e6, learning_rate=0.3)
     result = short(trained, files, tmp_path, preset=preset, iterations=None)
     best = RunFolder(result.run).load(result.run / "latest.pt")["best_state"]
