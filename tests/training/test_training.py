@@ -24,6 +24,7 @@ from torch import Tensor
 
 import impasto.training.api
 import impasto.training.perceptual
+import impasto.training.single_painting
 from impasto import images, styles
 from impasto.errors import ImpastoError
 from impasto.networks import create_network
