@@ -47,16 +47,18 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     """Decode an image: a path, the bytes of a file, a Pillow image, an array or a Picture.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16, or floats in [0, 1].
-    EXIF orientation is applied, ICC profiles are converted to sRGB; grey, palette, CMYK and alpha are understood.
+    EXIF orientation is applied, ICC profiles are converted to sRGB; grey, palette, CMYK and alpha are understood; raw
+    photographs are developed. What is damaged around whole pixels does not matter.
 
     Args:
         source: the image.
         what: what error messages call it ("content image").
-        short_side: in px: all that is needed of it. A larger JPEG file may come out smaller than it is, but not
+        short_side: in px: all that is needed of it. A larger JPEG or raw file may come out smaller than it is, but not
             below this, which saves most of the decoding.
 
     Raises:
-        ImpastoError: the file is missing, no image, truncated, or beyond the decompression-bomb limit.
+        ImpastoError: the file is missing, no image, truncated, beyond the decompression-bomb limit, or of a kind that
+            is not read, or not without the extra `formats`.
     """
     if isinstance(source, Picture):
         return source
@@ -179,8 +181,7 @@ def _decode_tiff(tiff: Tiff) -> NDArray[Any]:
 
 def _decode_png(png: Png) -> NDArray[Any]:
     orientation, profile = png.metadata.orientation, png.metadata.profile
-    with Image.open(io.BytesIO(png.data), formats=("PNG",)) as image:
-        image.load()
+    with Image.open(io.BytesIO(png.data), formats=("PNG",)) as image:  # which checks the size
         array = png.deep()
         if array is None:
             return _upright(_pillow_to_srgb(image, profile, png.alpha), orientation)

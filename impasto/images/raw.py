@@ -63,6 +63,8 @@ def develop(data: bytes, short_side: int | None = None) -> NDArray[np.uint16]:
         ValueError: the file is damaged.
     """
     with _opened(data) as photograph:
+        with silenced_stderr:
+            photograph.unpack()
         half = short_side is not None and min(_size(photograph)) >= 2 * short_side
         return photograph.postprocess(
             use_camera_wb=True, output_bps=16, gamma=_SRGB_CURVE, half_size=half,
@@ -78,7 +80,9 @@ def _opened(data: bytes) -> Iterator[Any]:
         raise needs_formats("a raw photograph") from None
     _check_whole(data)
     try:
-        with silenced_stderr, rawpy.imread(io.BytesIO(data)) as photograph:
+        with silenced_stderr:
+            photograph = rawpy.imread(io.BytesIO(data))
+        with photograph:
             check_size(_size(photograph))
             yield photograph
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError):

@@ -181,6 +181,21 @@ def test_a_last_strip_that_says_too_much(installed: str) -> None:
     assert np.abs(images.load(bytes(data)).pixels - values / 255).max() < 1e-6
 
 
+@pytest.mark.parametrize("options", [{"bigtiff": True}, {"byteorder": ">", "bigtiff": True}, {"tile": (16, 32)}])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_large_tiffs_and_tiles(options: dict[str, Any], bits: int, installed: str) -> None:
+    values = _values((70, 90, 3), bits).astype(f"u{bits // 8}")
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, photometric="rgb", metadata=None, **options)
+    assert images.size_of(buffer.getvalue()) == (90, 70)
+    picture = _read(buffer.getvalue(), installed)
+    if picture is None:
+        assert options.get("byteorder") == ">"
+        return
+    _assert_light(picture, values / (2**bits - 1))
+    assert picture.depth == (16 if bits == 16 and installed == "formats" else 8)
+
+
 # --- floats ---
 
 
