@@ -154,7 +154,7 @@ def test_what_is_transparent_in_a_mask_is_black(white: int, alpha: int) -> None:
 def test_a_mask_that_is_clear_where_it_is_white_is_refused() -> None:
     pixels = np.full((40, 60, 4), 255, np.uint8)
     pixels[..., 3] = 0
-    with pytest.raises(ImpastoError, match="a mask has no white in it"):
+    with pytest.raises(ImpastoError, match="mask has no white in it"):
         load_mask(pixels, "mask", (60, 40))
 
 

@@ -44,7 +44,7 @@ def _jpeg(data: bytes) -> tuple[bytes, Metadata]:
         if marker in _FRAMES and segment[:1] not in (b"", b"\x08"):
             raise UnsupportedError(f"is a JPEG of {segment[0]} bits a sample: save it with 8, or as PNG or TIFF")
         if segment.startswith(_EXIF):
-            exif = exif or segment
+            exif += segment[len(_EXIF) :]
         elif segment.startswith(_XMP):
             xmp = segment
         elif segment.startswith(_ICC) and marker == 0xE2:
