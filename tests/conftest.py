@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,15 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(params=["base", "formats"])
+def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Without the packages of the extra `formats` ("base"), and with them."""
+    if request.param == "base":
+        for name in ("imagecodecs", "rawpy", "tifffile"):
+            monkeypatch.setitem(sys.modules, name, None)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -15,8 +15,11 @@ _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 
 def load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
-    """A mask's luminance at a size."""
-    values = luminance(load(mask, what).pixels)
+    """A mask's luminance at a size; what is transparent is as good as black."""
+    picture = load(mask, what)
+    values = luminance(picture.pixels)
+    if picture.alpha is not None:
+        values = values * picture.alpha
     if values.shape != (size[1], size[0]):
         values = resize(values, size)
     if values.max() < 0.5:

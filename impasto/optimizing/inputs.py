@@ -21,8 +21,8 @@ class Style:
     """A painting and where its style goes.
 
     image: path, Pillow image or array. share: its part among several styles (any positive number). mask: where in the
-    content image it is wanted, a grey image of any size (white: here; black: keep the photograph). region:
-    which part of the painting to take the style from (white). Masks pair regions as in Gatys et al. 2017,
+    content image it is wanted, a grey image of any size (white: here; black or transparent: keep the photograph).
+    region: which part of the painting to take the style from (white). Masks pair regions as in Gatys et al. 2017,
     "Controlling Perceptual Factors in Neural Style Transfer", section 4.
     """
 

@@ -243,7 +243,7 @@ def test_without_the_optional_packages_sixteen_bits_become_eight(
 
 def test_thirty_two_bit_tiffs_are_refused_with_the_reason() -> None:
     with pytest.raises(ImpastoError, match="32-bit pixels: save it with 8 or 16"):
-        images.load(_tiff(np.zeros((20, 30), np.float32)))
+        images.load(_tiff(np.zeros((20, 30), np.uint32)))
 
 
 # --- orientation ---

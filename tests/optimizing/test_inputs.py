@@ -8,6 +8,7 @@ from PIL import Image
 
 from impasto.errors import ImpastoError
 from impasto.images import ImageLike, Picture
+from impasto.images.masks import load_mask
 from impasto.optimizing.inputs import MIN_SIDE, Inputs, Style
 
 GRAY = np.full((40, 60, 3), 128, np.uint8)
@@ -136,6 +137,26 @@ def test_masks_are_scaled_to_the_picture() -> None:
     assert mask.shape == (20, 30)
     assert mask[:, :13].min() > 0.99
     assert mask[:, 17:].max() < 0.01
+
+
+@pytest.mark.parametrize(("white", "alpha"), [(255, 255), (255, 102), (102, 255), (255, 0)])
+def test_what_is_transparent_in_a_mask_is_black(white: int, alpha: int) -> None:
+    pixels = np.zeros((40, 60, 4), np.uint8)
+    pixels[:, :30] = 255
+    pixels[:, 30:] = (white, white, white, alpha)
+    mask = load_mask(pixels, "mask", (60, 40))
+    assert np.allclose(mask[:, :30], 1)
+    assert np.allclose(mask[:, 30:], white / 255 * alpha / 255, atol=1e-6)
+    small = Inputs.load(GRAY, Style(GRAY, mask=pixels), 30, None).paintings[0].mask
+    assert small is not None
+    assert np.allclose(small[:, 18:], white / 255 * alpha / 255, atol=0.02)
+
+
+def test_a_mask_that_is_clear_where_it_is_white_is_refused() -> None:
+    pixels = np.full((40, 60, 4), 255, np.uint8)
+    pixels[..., 3] = 0
+    with pytest.raises(ImpastoError, match="mask has no white in it"):
+        load_mask(pixels, "mask", (60, 40))
 
 
 def test_a_coloured_mask_counts_by_its_luminance() -> None:
