@@ -21,6 +21,7 @@ from ..networks import ImageTransformationNetwork, create_network
 from ..perception.compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..perception.loss_network import LossNetwork
 from ..perception.terms import Losses
+from ..perception.threads import sharing_cores
 from ..perception.weights import load_weights
 from ..styles.export import export, load_network
 from ..styles.model import About
@@ -62,6 +63,7 @@ class TrainingResult:
     stopped: str | None
 
 
+@sharing_cores()
 def train(
     painting: PathLike | None = None,
     content: PathLike | Sequence[PathLike] | None = None,
