@@ -17,6 +17,7 @@ from ..images import ImageLike, Picture, color
 from ..perception.compute import Compute, available_memory, choose_device, choose_precision, out_of_memory
 from ..perception.loss_network import CAFFE, LossNetwork, stride
 from ..perception.terms import Losses, Terms
+from ..perception.threads import sharing_cores
 from ..perception.weights import load_weights
 from .canvas import Canvas, DivergedError, resample
 from .inputs import MIN_SIDE, Inputs, Style
@@ -78,6 +79,7 @@ class Result:
 Callback = Callable[[Step], object]
 
 
+@sharing_cores()
 def optimize(
     content: ImageLike,
     styles: ImageLike | Style | Sequence[ImageLike | Style],
@@ -127,7 +129,8 @@ def optimize(
         preserve_color: "luminance" paints in grey under the photograph's colours; "match" recolours the
             painting to the photograph's mean and covariance first.
         seed: of noise and of tile offsets. The same seed gives the same picture on one machine in the same
-            precision and tiles (which "auto" and free memory choose: see `Result.plan`).
+            precision and tiles (which "auto" and free memory choose: see `Result.plan`) and with the same number of
+            threads (which the machine's load chooses, unless OMP_NUM_THREADS is set).
         device: "auto", "cpu", "cuda", "cuda:1" … or "mps".
         precision: of the loss network: "auto", "float32" or "bfloat16".
         loss_network, weights: see `weights.load_weights`.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..errors import ImpastoError, unknown
+from .threads import fit_threads
 
 BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 CHANNELS = (64, 128, 256, 512, 512)
@@ -123,6 +124,7 @@ class LossNetwork(nn.Module):
 
         image: (B, 3, H, W) RGB in [0, 1]. Returns layer → (B, C, H/s, W/s) in the network's dtype, s = `stride`.
         """
+        fit_threads()  # here, since all that takes long comes by
         self.check_layers(layers)
         depth = max((stride(layer) for layer in layers), default=1)
         if min(image.shape[-2:]) < depth:

@@ -28,6 +28,7 @@ from ..perception.compute import (
 )
 from ..perception.loss_network import LossNetwork
 from ..perception.terms import Losses
+from ..perception.threads import sharing_cores
 from ..perception.weights import load_weights
 from ..styles.export import export, load_network
 from ..styles.model import About
@@ -70,6 +71,7 @@ class TrainingResult:
     stopped: str | None
 
 
+@sharing_cores()
 def train(
     painting: PathLike | None = None,
     content: PathLike | Sequence[PathLike] | None = None,
