@@ -73,7 +73,7 @@ def gram(features: NDArray[np.float64]) -> NDArray[np.float64]:
 def averaged(image: Tensor, side: int) -> Tensor:
     """Means over squares of pixels."""
     height, width = (length // side * side for length in image.shape[2:])
-    squares = image[..., :height, :width].unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    squares = image[..., :height, :width].reshape(*image.shape[:2], height // side, side, width // side, side)
     return squares.mean((3, 5))
 
 
