@@ -33,7 +33,7 @@ PHOTO, PAINTING = ROOT / "examples" / "astronaut.jpg", ROOT / "examples" / "afte
 STYLE = "great-wave"
 WORKS = ("optimize", "train", "stylize", "web")
 WITH_TORCH = ("optimize", "train")
-ITERATIONS, CROPS, CROP = 24, 10, 256  # of the training: few photographs, since it paints those held out 20 times
+ITERATIONS, CROPS, CROP = 8, 10, 256  # of the training: few, since it paints the photographs held out as often
 LARGE = 3000  # px: the long side of what is stylized
 WEB = f"""
 import {{ readFileSync }} from "node:fs";
