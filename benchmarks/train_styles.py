@@ -4,10 +4,11 @@
     python benchmarks/train_styles.py bundle DATA BUNDLE [--photographs 900]   # a small copy of DATA, to carry there
     python benchmarks/train_styles.py train BUNDLE [--minutes 9] [--only NAME …] [--from FOLDER] [--output runs/styles]
 
-DATA holds `content/` (photographs) and `style/` (paintings). Losses, network, steps and learning rate are those of `impasto
-train` (the recipe `default`; content weights in shipped.py). On a GPU steps are recorded, photographs lie in its memory,
-and results are looked at every ten seconds. The styles share the minutes equally. The averaged weights at the end are the
-result: OUTPUT gets them every minute (NAME.pt) and a style model each at the end. FOLDER holds NAME.pt to go on from.
+DATA holds `content/` (photographs) and `style/` (paintings). Losses, network, steps and learning rate are those of
+`impasto train` (the recipe `default`; content weights in shipped.py). On a GPU steps are recorded, photographs lie in
+its memory, and results are looked at every ten seconds. The styles share the minutes equally. The averaged weights at
+the end are the result: OUTPUT gets them every minute (NAME.pt) and a style model each at the end. FOLDER holds NAME.pt
+to go on from.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from PIL import Image
 
 import impasto
 from impasto.images.color import PRESERVE_COLOR
-from impasto.networks import DEFAULT_NETWORK
 from impasto.styles import style_files
 from impasto.styles.model import read_about
 from impasto.stylizing import painting
@@ -103,7 +102,7 @@ def test_a_card_says_what_the_file_says(style: str) -> None:
     assert told["painting"].startswith(f"{about.artist}, {about.title}, {about.year}")
     assert told["licence"].startswith("CC0 1.0")
     assert about.licence == "CC0-1.0"
-    assert (about.name, about.network) == (style, DEFAULT_NETWORK)
+    assert (about.name, about.network) == (style, told["network"])
 
 
 @pytest.mark.parametrize("style", style_files())
