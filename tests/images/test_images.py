@@ -20,6 +20,7 @@ import skimage.data
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import dng
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
@@ -721,7 +722,10 @@ def _samples() -> dict[str, bytes]:
         samples[f"TIFF {compression}"] = _file(image, "TIFF", compression=compression)
     for kind in (None, "lzw", "zlib"):
         samples[f"TIFF 16 {kind}"] = _tiff(wide, photometric="rgb", compression=kind)
+    samples["TIFF float"] = _tiff((pixels / 255).astype(np.float32), photometric="rgb", compression="zlib")
     samples["PNG 16"] = bytes(imagecodecs.png_encode(wide))
+    samples["PFM"] = b"PF\n60 40\n-1.0\n" + (pixels / 255).astype("<f4").tobytes()
+    samples["DNG"] = dng((pixels / 255) ** 2.2)
     return samples
 
 
