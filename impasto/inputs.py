@@ -66,11 +66,11 @@ class Inputs:
         preserve_color: str | None,
         margin: float = 0.0,
     ) -> Inputs:
-        picture = images.load(content, "content image")
+        picture, name = images.load(content, "content image"), images.called(content, "content image")
         size = images.fit(picture.size, long_side)
-        _check_side("content image", picture.size, size)
-        if picture.alpha is not None and picture.alpha.max() == 0:
-            raise ImpastoError("the content image is wholly transparent: there is nothing to paint")
+        _check_side(name, picture.size, size)
+        if picture.hidden:
+            raise ImpastoError(f"{name} is wholly transparent: there is nothing to paint")
         picture = opaque_where_hidden(picture.resized(size))
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
         given = [style if isinstance(style, Style) else Style(style) for style in several]
@@ -133,7 +133,7 @@ class Inputs:
 def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> None:
     if min(original) < MIN_SIDE or min(size) < MIN_SIDE:
         raise ImpastoError(
-            f"the {name} of {original[0]}×{original[1]} px is too small"
+            f"{name} of {original[0]}×{original[1]} px is too small"
             + (f" or too narrow for {size[0]}×{size[1]} px" if min(original) >= MIN_SIDE else "")
             + f": at least {MIN_SIDE} px on each side are needed"
         )
@@ -152,10 +152,10 @@ def opaque_where_hidden(picture: Picture) -> Picture:
 
 
 def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
-    picture = images.load(style.image, "style image")
-    _check_side("style image", picture.size, picture.size)
-    if picture.alpha is not None and picture.alpha.max() == 0:
-        raise ImpastoError("the style image is wholly transparent: it shows no style")
+    picture, name = images.load(style.image, "style image"), images.called(style.image, "style image")
+    _check_side(name, picture.size, picture.size)
+    if picture.hidden:
+        raise ImpastoError(f"{name} is wholly transparent: it shows no style")
     picture = opaque_where_hidden(picture)
     mask = None if style.mask is None else masks.load(style.mask)
     region = None if style.region is None else load_mask(style.region, "style mask", picture.size)
@@ -190,11 +190,13 @@ class _Masks:
 _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 
-def load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
-    """A mask's luminance at a size."""
+def load_mask(mask: ImageLike, what: str, size: tuple[int, int] | None = None) -> FloatArray:
+    """A mask's luminance at a size, by default its own."""
     values = color.luminance(images.load(mask, what).pixels)
-    if values.shape != (size[1], size[0]):
+    if size is not None and values.shape != (size[1], size[0]):
         values = images.resize(values, size)
     if values.max() < 0.5:
-        raise ImpastoError(f"a {what} has no white in it: white marks where the style {_MARKS[what]}")
+        raise ImpastoError(
+            f"{images.called(mask, what)} has no white in it: white marks where the style {_MARKS[what]}"
+        )
     return values

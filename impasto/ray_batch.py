@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import images
-from .batch import images_under, is_image, target_under
+from .batch import is_image, look_alike, no_images, pictures_under, target_under
 from .errors import ImpastoError, one_line, reason
 from .files import PathLike, read_file, write_atomically
 from .styles import find_style
@@ -41,10 +41,12 @@ class RayImage:
 
 @dataclass(frozen=True)
 class RayResult:
-    """images: those that were tried. skipped: how many were there already."""
+    """images: those that were tried. skipped: how many were there already. passed_over: paths in the source of files
+    that look like pictures and cannot be used."""
 
     images: list[RayImage]
     skipped: int
+    passed_over: list[str]
 
 
 def stylize_with_ray(
@@ -79,11 +81,11 @@ def stylize_with_ray(
     """
     check_options(**options)
     roots = _root(source), _root(target)
-    pending, skipped = _pending(*roots, overwrite)
+    pending, skipped, unusable = _pending(*roots, overwrite)
     model = read_file(find_style(style), "style model")
     name = Stylizer(model, runtime=runtime, precision=precision).about.name  # a bad style is one error, not many
     if not pending:
-        return RayResult([], skipped)
+        return RayResult([], skipped, unusable)
     rows = []
     for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, options)):
         rows.append(row)
@@ -94,7 +96,7 @@ def stylize_with_ray(
             _join(source, row["source"]), _join(target, row["target"]), (int(row["width"]), int(row["height"])),
             round(float(row["seconds"]), 4), name, str(row["runtime"]), str(row["error"]),
         ) for row in sorted(rows, key=lambda row: str(row["source"]))
-    ], skipped)  # fmt: skip
+    ], skipped, unusable)  # fmt: skip
 
 
 def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
@@ -211,20 +213,21 @@ def _write(root: _Root, name: str, data: bytes) -> None:
             stream.write(data)
 
 
-def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
-    """(image, where its picture goes) of all that is to be done, and how many are done already."""
+def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int, list[str]]:
+    """(image, where its picture goes) of all that is to be done; how many are done already; what cannot be used."""
     same = source.files.equals(target.files)
     inside = same and not PurePosixPath(source.path).is_relative_to(target.path)
+
+    def is_kept(name: str) -> bool:
+        return not (inside and PurePosixPath(source.real(name)).is_relative_to(target.path))
+
     try:
-        found = [
-            name for name in _images_under(source)
-            if not (inside and PurePosixPath(source.real(name)).is_relative_to(target.path))
-        ]  # fmt: skip
-        there = set() if overwrite else set(_images_under(target, missing=True))
+        found, unusable = (list(filter(is_kept, names)) for names in _pictures_under(source))
+        there = set() if overwrite else set(_pictures_under(target, missing=True)[0])
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {source.address} or {target.address}: {reason(error)}") from None
     if not found:
-        raise ImpastoError(f"no images in {source.address}")
+        raise no_images(source.address, list(map(PurePosixPath, unusable)))
     named: dict[str, str] = {}
     for name in found:
         to = str(target_under(PurePosixPath(name)))
@@ -234,16 +237,18 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
     if same and {source.real(name) for name in found} & {target.real(to) for to in named}:
         raise ImpastoError(f"the pictures would overwrite the images in {source.address}: give another folder")
     pending = [(name, to) for to, name in named.items() if to not in there]
-    return pending, len(found) - len(pending)
+    return pending, len(found) - len(pending), unusable
 
 
-def _images_under(root: _Root, missing: bool = False) -> list[str]:
-    """Paths of images, relative to the folder, but for hidden ones. missing: a folder that is not there is empty."""
+def _pictures_under(root: _Root, missing: bool = False) -> tuple[list[str], list[str]]:
+    """As `pictures_under`, paths relative to the folder. missing: a folder that is not there is empty."""
     from pyarrow.fs import FileSelector, FileType
 
     if root.local and os.path.isdir(root.path):  # pyarrow goes round in circles of links
         folder = Path(root.path)
-        return [path.relative_to(folder).as_posix() for path in images_under(folder)]
+        found, unusable = ([path.relative_to(folder).as_posix() for path in paths] for paths in pictures_under(folder))
+        return found, unusable
     selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
-    names = [posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File]
-    return [name for name in sorted(names) if is_image(PurePosixPath(name))]
+    names = sorted(posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File)
+    found, unusable = ([name for name in names if wanted(PurePosixPath(name))] for wanted in (is_image, look_alike))
+    return found, unusable

@@ -106,8 +106,8 @@ class Stylizer:
             if wanted[0] * wanted[1] > images.PIXEL_LIMIT:
                 raise ImpastoError(f"size {size} means {wanted[0]}×{wanted[1]} px: choose a smaller one")
             content = content.resized(wanted)
-        if content.alpha is not None and content.alpha.max() == 0:
-            raise ImpastoError("the image is wholly transparent: there is nothing to paint")
+        if content.hidden:
+            raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)
         content = opaque_where_hidden(content)
         photo = content.pixels

@@ -25,7 +25,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from impasto import images
 from impasto.errors import ImpastoError
-from impasto.images import Picture, decoding, encoding
+from impasto.images import Picture, decoding, encoding, kinds
 from impasto.images.heif import register_heif
 
 LOSSLESS = (".png", ".tif", ".tiff")
@@ -682,8 +682,8 @@ def test_postscript_is_refused_and_starts_no_program(
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "register_heif", lambda: False)
-    monkeypatch.setattr(encoding, "register_heif", lambda: False)
+    for module in (decoding, encoding, kinds):
+        monkeypatch.setattr(module, "register_heif", lambda: False)
     monkeypatch.setattr(decoding, "READABLE", ("JPEG", "PNG"))
     (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(ImpastoError, match=r"HEIC needs: pip install 'impasto\[formats\]'"):

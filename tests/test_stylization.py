@@ -212,7 +212,7 @@ def test_a_file_of_any_name_may_be_given(style_model: Path, tmp_path: Path, monk
         ({"preserve_color": "luma"}, "^unknown way to preserve color 'luma': did you mean luminance"),
         ({"preserve_color": True}, "^unknown way to preserve color 'True': choose from luminance, match$"),
         ({"mask": "missing.png"}, r"^no such mask: missing\.png$"),
-        ({"mask": np.zeros((9, 9), np.uint8)}, "^a mask has no white in it: white marks where the style goes$"),
+        ({"mask": np.zeros((9, 9), np.uint8)}, "^the mask has no white in it: white marks where the style goes$"),
     ],
 )
 def test_options_out_of_range(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import click
@@ -74,9 +75,7 @@ def command(
     mask = options["mask"]
     if mask is not None:  # what is wrong with it is told before any work
         options["mask"] = read_file(mask, "mask")
-        decoded = images.load(mask, "mask")
-        load_mask(decoded, "mask", decoded.size)
-        del decoded
+        load_mask(mask, "mask")
     if on_ray:
         return _on_ray(inputs, output, style, as_json, quiet, quality=quality, overwrite=overwrite, runtime=runtime,
                        precision=precision, **options)  # fmt: skip
@@ -86,7 +85,8 @@ def command(
         _spare(mask, [Path(output or PIPE)])
         return _pipe(inputs[0], style, output, quality, runtime, precision, as_json, quiet, options)
     name = Path(style).stem
-    jobs = find_jobs(inputs, output, name)
+    passed_over: list[Path] = []
+    jobs = find_jobs(inputs, output, name, passed_over.append)
     _spare(mask, [job.target for job in jobs])
     several = len(jobs) > 1 or Path(inputs[0]).is_dir()
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
@@ -111,6 +111,7 @@ def command(
                 raise
             interrupted = True
     code = _report(finished, several, stylizer, as_json, quiet)
+    _report_passed_over(passed_over, quiet)
     if interrupted:
         left = len(jobs) - len(finished)
         again = "" if overwrite else ": the same command goes on"
@@ -143,6 +144,11 @@ def _report(finished: list[Done], several: bool, stylizer: Stylizer, as_json: bo
     if failed:
         click.echo(f"impasto: {len(failed)} of {len(finished)} images failed", err=True)
     return 1 if failed else 0
+
+
+def _report_passed_over(files: Sequence[PurePath], quiet: bool) -> None:
+    if files and not quiet:
+        click.echo(f"impasto: passed over {images.summary(files)}", err=True)
 
 
 def _line(done: Done, stylizer: Stylizer) -> str:
@@ -180,6 +186,7 @@ def _on_ray(
         click.echo(f"impasto: {one.input}: {one.error}", err=True)
     if failed:
         click.echo(f"impasto: {len(failed)} of {len(result.images)} images failed", err=True)
+    _report_passed_over([PurePosixPath(name) for name in result.passed_over], quiet)
     return 1 if failed else 0
 
 

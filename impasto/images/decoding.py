@@ -21,17 +21,14 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from ..errors import ImpastoError, reason
 from ..files import read_file
-from .heif import HEIF_SUFFIXES, register_heif
+from .heif import register_heif
+from .kinds import recognized
 from .picture import FloatArray, Picture
 
 ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Picture]
 
 # Formats that Pillow decodes itself; others (EPS …) would start outside programs.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
-# How the names of images end, for finding them in folders.
-SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".avif", ".heic", ".heif",
-)  # fmt: skip
 PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
 
 
@@ -55,15 +52,20 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     if isinstance(source, np.ndarray):
         return _from_array(source, what)
     if isinstance(source, Image.Image):
-        with _decoding_errors(f"the {what}"):
-            return _decode(source, None, f"the {what}")
+        with _decoding_errors(called(source, what)):
+            return _decode(source, None, called(source, what))
     if isinstance(source, bytes):
-        return _open(source, f"the {what}", "", short_side)
+        return _open(source, called(source, what), short_side)
     try:
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    return _open(read_file(path, what), f"{what} {path}", path.suffix.lower(), short_side)
+    return _open(read_file(path, what), called(path, what), short_side)
+
+
+def called(source: ImageLike, what: str) -> str:
+    """What error messages call an image: "content image photo.jpg", or "the content image" where it is no file."""
+    return f"{what} {source}" if isinstance(source, (str, os.PathLike)) else f"the {what}"
 
 
 def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
@@ -72,14 +74,13 @@ def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
     Raises:
         ImpastoError: no image, or beyond the decompression-bomb limit.
     """
-    with _decoding_errors(f"the {what}"), _silenced_warnings:
+    with _decoding_errors(f"the {what}", data), _silenced_warnings:
         image = Image.open(io.BytesIO(data), formats=_readable_formats())
         return image.size
 
 
-def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
-    needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not register_heif() else ""
-    with _decoding_errors(name, needs), _silenced_warnings:
+def _open(data: bytes, name: str, short_side: int | None) -> Picture:
+    with _decoding_errors(name, data), _silenced_warnings:
         image = Image.open(io.BytesIO(data), formats=_readable_formats())
         with image, _silenced_libtiff if image.format == "TIFF" else contextlib.nullcontext():
             if short_side is not None:
@@ -88,14 +89,15 @@ def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Pictur
 
 
 @contextlib.contextmanager
-def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
-    """What decoders raise for files that are damaged or foreign, as one kind of error."""
+def _decoding_errors(name: str, data: bytes = b"") -> Iterator[None]:
+    """What decoders raise for files that are damaged or foreign, as one kind of error. data: the file's."""
     try:
         yield
     except Image.DecompressionBombError:
         raise ImpastoError(f"{name} is larger than {PIXEL_LIMIT / 1e6:.0f} megapixels: scale it down first") from None
     except UnidentifiedImageError:
-        raise ImpastoError(f"{name} is not an image that can be read{needs}") from None
+        kind = recognized(data)
+        raise ImpastoError(f"{name} is not an image that can be read{f' (it is {kind})' if kind else ''}") from None
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError) as error:
         raise ImpastoError(f"{name} is damaged: {reason(error)}") from None
 

@@ -15,11 +15,12 @@ from PIL import ImageCms
 from ..errors import ImpastoError, reason
 from ..files import check_target, write_atomically
 from .heif import HEIF_SUFFIXES, register_heif
+from .kinds import HEIC
 from .picture import Picture
 
 WRITABLE = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
-    ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF",
+    ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF", ".jpe": "JPEG", ".jif": "JPEG", ".jfif": "JPEG", ".hif": "HEIF",
 }  # fmt: skip
 SIXTEEN_BIT_FORMATS = ("PNG", "TIFF")
 DEFAULT_QUALITY = 92  # of lossy formats
@@ -37,7 +38,7 @@ def writable_format(path: Path) -> str:
     if suffix not in WRITABLE:
         raise ImpastoError(f"cannot write '{path.name}': its name must end with one of {', '.join(WRITABLE)}")
     if suffix in HEIF_SUFFIXES and not register_heif():
-        raise ImpastoError("HEIC needs: pip install 'impasto[formats]'")
+        raise ImpastoError(f"cannot write '{path.name}': {HEIC.advice}")
     return WRITABLE[suffix]
 
 

@@ -249,7 +249,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
         ("truncated.jpg", r"truncated\.jpg is damaged: .*truncated"),
         ("truncated.png", r"truncated\.png is damaged: .*truncated"),
         ("damaged.tif", r"damaged\.tif is damaged: "),
-        ("dot.png", "image of 1×1 px is too small: at least 16 px on each side are needed$"),
+        ("dot.png", r"image .*dot\.png of 1×1 px is too small: at least 16 px on each side are needed$"),
         ("bomb.png", r"bomb\.png is larger than 179 megapixels: scale it down first$"),
     ],
 )
@@ -305,8 +305,29 @@ def test_bad_options(arguments: list[str], message: str, optimize: Run, tmp_path
     assert _names(tmp_path) == []
 
 
+def test_wholly_transparent_pictures_are_named(run: Run, files: Path, tmp_path: Path) -> None:
+    clear, out = tmp_path / "clear.png", tmp_path / "out.png"
+    Image.new("RGBA", (40, 40)).save(clear)
+    for pictures, role in (((clear, files / "painting.jpg"), "content"), ((files / "photo.jpg", clear), "style")):
+        message = rf"{role} image .*clear\.png is wholly transparent"
+        assert_refused(run("optimize", *pictures, *QUICK, "-o", out), message)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("role", ["content", "style", "mask"])
+def test_a_web_address_is_to_be_downloaded(role: str, run: Run, files: Path, tmp_path: Path) -> None:
+    address = "https://example.com/a.png"
+    pictures = {
+        "content": (address, files / "painting.jpg"), "style": (files / "photo.jpg", address),
+        "mask": (files / "photo.jpg", files / "painting.jpg", "--mask", address),
+    }[role]  # fmt: skip
+    ran = run("optimize", *pictures, *QUICK, "-o", tmp_path / "out.png")
+    assert_refused(ran, rf"{role}.* https://example\.com/a\.png is a web address: download it")
+
+
 def test_a_black_mask(optimize: Run, bad: Path, tmp_path: Path) -> None:
-    assert_refused(optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png"), "mask has no white in it")
+    ran = optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png")
+    assert_refused(ran, r"mask .*black\.png has no white in it")
     assert _names(tmp_path) == []
 
 

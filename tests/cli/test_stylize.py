@@ -208,6 +208,21 @@ def test_one_bad_file_does_not_stop_the_rest(stylize: Run, photos: Path, work: P
     )
 
 
+@pytest.mark.usefixtures("work")
+def test_what_looks_like_a_picture_is_named_at_the_end(stylize: Run, photos: Path) -> None:
+    for name in ("layers.psd", "trip/clip.mp4", "notes.txt"):
+        (photos / name).touch()
+    told = f"1 Photoshop document (save it as PNG or TIFF): {photos}/layers.psd; 1 video: {photos}/trip/clip.mp4"
+    ran = stylize(photos, "-o", "out")
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == f"impasto: passed over {told}"
+    assert stylize(photos, "-o", "out", "-q").err == ""
+    (photos / "b.png").write_text("this is a text\n")
+    ran = stylize(photos, "-o", "out", "--json")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-2:] == ["impasto: 1 of 3 images failed", f"impasto: passed over {told}"]
+
+
 def test_interrupted_between_two_pictures(
     stylize: Run, photos: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +246,7 @@ def test_interrupted_between_two_pictures(
 def test_a_mask_of_no_use_is_one_error_before_any_work(mask: str, stylize: Run, photos: Path, work: Path) -> None:
     Image.new("L", (30, 20)).save(work / "black.png")
     (work / "text.png").write_text("this is a text\n")
-    message = {"missing.png": "no such mask", "black.png": "a mask has no white in it", "text.png": "not an image"}
+    message = {"missing.png": "no such mask", "black.png": r"black\.png has no white in it", "text.png": "not an image"}
     assert_refused(stylize(photos, "-o", "out", "--mask", mask), message[mask])
     assert names(work) == ["black.png", "text.png"]
 
