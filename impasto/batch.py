@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -125,7 +126,8 @@ def run_jobs(
             if not overwrite and job.target.exists():
                 done = Done(job, skipped=True)
             else:
-                picture = stylizer.picture(job.source, **options, progress=progress)
+                fits = partial(images.check_size, format=images.writable_format(job.target))
+                picture = stylizer.picture(job.source, **options, progress=progress, on_size=fits)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
                 images.save(picture, job.target, quality)
                 done = Done(job, picture.size, time.perf_counter() - start)

@@ -8,6 +8,7 @@ import posixpath
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -189,8 +190,10 @@ class _Worker:
         try:
             with self._source.files.open_input_stream(self._source.at(source)) as stream:
                 data = stream.read()
-            picture = self._stylizer.picture(data, **self._options)
-            size, kind = picture.size, images.WRITABLE[posixpath.splitext(target)[1].lower()]
+            kind = images.writable_format(Path(target))
+            fits = partial(images.check_size, format=kind)
+            picture = self._stylizer.picture(data, **self._options, on_size=fits)
+            size = picture.size
             _write(self._target, target, images.encode(picture, kind, self._quality))
         except MemoryError:
             wrong = "out of memory: choose a smaller --size"

@@ -142,6 +142,29 @@ def test_odd_sizes_can_be_written(suffix: str, size: tuple[int, int], tmp_path: 
     assert np.abs(again.pixels - 0.5).max() < 0.03
 
 
+@pytest.mark.parametrize(("format", "limit"), [("JPEG", 65_500), ("WEBP", 16_383), ("AVIF", 32_768)])
+@pytest.mark.parametrize("upright", [False, True])
+def test_formats_hold_so_many_pixels_a_side(
+    format: str, limit: int, upright: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is said to fit can be written and read again; what is not is refused, and no library says so itself."""
+
+    def picture(long: int) -> Picture:
+        return Picture(np.full((long, 8, 3) if upright else (8, long, 3), 0.5, np.float32))
+
+    fitting, too_long = picture(limit), picture(limit + 1)
+    images.check_size(fitting.size, format)
+    assert images.load(images.encode(fitting, format)).size == fitting.size
+    width, height = too_long.size
+    message = rf"^cannot encode {width}×{height} px as {format}, which holds {limit} px a side: choose a smaller size, "
+    with pytest.raises(ImpastoError, match=message):
+        images.check_size(too_long.size, format)
+    with pytest.raises(ImpastoError, match=message):
+        images.encode(too_long, format)
+    images.check_size((10**6, 10**6), "PNG")
+    assert capfd.readouterr() == ("", "")
+
+
 # --- 16 bits ---
 
 

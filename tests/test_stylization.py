@@ -20,6 +20,7 @@ from ran import assert_raises_line
 import impasto
 from impasto import Stylizer, images, styles, stylize
 from impasto.color import PRESERVE_COLOR
+from impasto.errors import ImpastoError
 from impasto.images import Picture
 from impasto.painting import Painter
 from impasto.style_model import FORMAT, About, read_about, set_metadata
@@ -307,6 +308,20 @@ def test_options_cost_a_large_picture_no_copies(
             assert tracemalloc.get_traced_memory()[1] < 36 * photo[..., 0].size
         finally:
             tracemalloc.stop()
+
+
+def test_the_size_is_told_before_anything_is_painted(
+    stylizer: Stylizer, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paint(*_: object) -> None:
+        raise AssertionError("it was painted")
+
+    def refuse(size: tuple[int, int]) -> None:
+        raise ImpastoError(f"{size} is too large")
+
+    monkeypatch.setattr(Painter, "paint", paint)
+    assert_raises_line(lambda: stylizer(photo, on_size=refuse), r"^\(96, 64\) is too large$")
+    assert_raises_line(lambda: stylizer(photo, size=480, on_size=refuse), r"^\(480, 320\) is too large$")
 
 
 def test_a_picture_too_large_for_any_memory_is_refused(stylizer: Stylizer, photo: Image.Image) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
@@ -216,9 +217,11 @@ def _pipe(
         raise ImpastoError("no image on stdin")
     stylizer = Stylizer(style, runtime=runtime, precision=precision)
     start = time.perf_counter()
-    picture: Picture = stylizer.picture(data if source == PIPE else source, **options)
+    kind = images.writable_format(target) if target else "JPEG" if data[:2] == b"\xff\xd8" else "PNG"
+    fits = partial(images.check_size, format=kind)
+    picture: Picture = stylizer.picture(data if source == PIPE else source, **options, on_size=fits)
     if target is None:
-        sys.stdout.buffer.write(images.encode(picture, "JPEG" if data[:2] == b"\xff\xd8" else "PNG", quality))
+        sys.stdout.buffer.write(images.encode(picture, kind, quality))
         sys.stdout.buffer.flush()
         return 0
     images.save(picture, target, quality)

@@ -1,12 +1,12 @@
 """Every way in and out for pixels: decode, orient, colour-manage, resize, encode, write. Torch-free."""
 
 from .decoding import PIXEL_LIMIT, READABLE, ImageLike, called, load, size_of
-from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, encode, save, writable_format
+from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, check_size, encode, save, writable_format
 from .kinds import SUFFIXES, is_readable, packed, summary, unusable
 from .picture import HIDDEN, FloatArray, Picture, blocks, fit, from_tensor, resize, to_tensor
 
 __all__ = [
     "DEFAULT_QUALITY", "HIDDEN", "PIXEL_LIMIT", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike",
-    "Picture", "blocks", "called", "check_output", "encode", "fit", "from_tensor", "is_readable", "load", "packed",
-    "resize", "save", "size_of", "summary", "to_tensor", "unusable", "writable_format",
+    "Picture", "blocks", "called", "check_output", "check_size", "encode", "fit", "from_tensor", "is_readable", "load",
+    "packed", "resize", "save", "size_of", "summary", "to_tensor", "unusable", "writable_format",
 ]  # fmt: skip

@@ -22,6 +22,8 @@ WRITABLE = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF",
     ".avif": "AVIF", ".heic": "HEIF", ".heif": "HEIF", ".jpe": "JPEG", ".jif": "JPEG", ".jfif": "JPEG", ".hif": "HEIF",
 }  # fmt: skip
+# px a side that a format holds; of AVIF, that its usual decoders take.
+LARGEST = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 SIXTEEN_BIT_FORMATS = ("PNG", "TIFF")
 DEFAULT_QUALITY = 92  # of lossy formats
 
@@ -42,6 +44,16 @@ def writable_format(path: Path) -> str:
     return WRITABLE[suffix]
 
 
+def check_size(size: tuple[int, int], format: str) -> None:
+    """Refuse, before any work is done, a (width, height) that `encode` could not write in a format."""
+    limit = LARGEST.get(format)
+    if limit is not None and max(size) > limit:
+        raise ImpastoError(
+            f"cannot encode {size[0]}×{size[1]} px as {format}, which holds {limit} px a side: choose a smaller size, "
+            "or PNG"
+        )
+
+
 def save(picture: Picture, path: str | os.PathLike[str], quality: int = DEFAULT_QUALITY) -> None:
     """Write a picture, atomically: after a crash the old file or the new one is there, never half of one."""
     path = Path(path)
@@ -55,6 +67,7 @@ def encode(picture: Picture, format: str, quality: int = DEFAULT_QUALITY) -> byt
     format: one of `WRITABLE`'s values. quality: 1 to 100, of lossy formats. Transparency that JPEG cannot hold is
     laid over white; 16 bits are kept in PNG and TIFF (where the extra `formats` is installed).
     """
+    check_size(picture.size, format)
     try:
         return _encode(picture, format, quality)
     except (OSError, ValueError, RuntimeError, SystemError, OverflowError) as error:

@@ -104,13 +104,17 @@ async def stylize(
     async with context.turn():
         data = await _picture(image, "image", context.settings.limits)
 
-        def painted() -> bytes:
+        def check(result: tuple[int, int]) -> None:
             limit = context.settings.limits.pixels
-            if size is not None and _pixels(images.fit(images.size_of(data, "image"), size)) > limit:
+            if _pixels(result) > limit:
                 raise HTTPException(413, f"the result would have more than {limit / 1e6:.0f} megapixels")
+            images.check_size(result, encoder)
+
+        def painted() -> bytes:
             picture = context.stylizer(style).picture(
-                data, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color
-            )
+                data, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color,
+                on_size=check,
+            )  # fmt: skip
             return images.encode(picture, encoder, quality)
 
         return Response(await anyio.to_thread.run_sync(painted), media_type=media_type)

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ran import Ran, Run, assert_refused
 
 import impasto
 from impasto import images
+from impasto.painting import Painter
 
 EXACT = ("--precision", "float32")
 
@@ -457,9 +459,38 @@ def test_nothing_of_use_on_stdin(data: bytes, message: bytes, style_model: Path)
     assert ran.stderr == b"impasto: " + message + b"\n"
 
 
-def test_a_file_that_cannot_be_encoded(stylize: Run, work: Path) -> None:
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting is an error: what is refused must be so before."""
+
+    def paint(*_: object) -> None:
+        raise AssertionError("it was painted")
+
+    monkeypatch.setattr(Painter, "paint", paint)
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_what_the_format_cannot_hold_is_refused_before_painting(stylize: Run, work: Path) -> None:
     """WebP holds 16,383 px a side."""
     Image.new("RGB", (16_400, 40)).save(work / "long.png")
-    ran = stylize("long.png", "-o", "out.webp", "--style-scale", "10")
-    assert_refused(ran, "cannot encode 16400×40 px as WEBP")
-    assert names(work) == ["long.png"]
+    Image.new("RGB", (2000, 20)).save(work / "strip.png")
+    told = r"cannot encode {} px as {}, which holds {} px a side: choose a smaller size, or PNG$"
+    message = r"long\.png: " + told.format("16400×40", "WEBP", 16383)
+    assert_refused(stylize("long.png", "-o", "out.webp"), message)
+    message = told.format("16400×164", "WEBP", 16383)
+    assert_refused(stylize("strip.png", "-o", "out.webp", "--size", "16400"), message)
+    Image.new("RGB", (70_000, 4)).save(work / "longer.png")
+    assert_refused(stylize("longer.png", "-o", "out.jpg"), told.format("70000×4", "JPEG", 65500))
+    assert names(work) == ["long.png", "longer.png", "strip.png"]
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_what_the_format_cannot_hold_is_refused_in_a_pipe(
+    stylize: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (2000, 20)).save(data, "PNG")
+    data.seek(0)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
+    assert_refused(stylize("-", "-o", "out.webp", "--size", "16400"), "cannot encode 16400×164 px as WEBP, which holds")
+    assert names(work) == []

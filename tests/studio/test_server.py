@@ -154,6 +154,13 @@ def test_too_many_pixels(settings: StudioSettings) -> None:
         assert post(client, png((20, 20))).status_code in (200, 400)
 
 
+def test_what_the_format_cannot_hold_is_refused(client: TestClient) -> None:
+    answer = post(client, png((2000, 20)), size="16400", format="webp")
+    assert answer.status_code == 400
+    told = "cannot encode 16400×164 px as WEBP, which holds 16383 px a side: choose a smaller size, or PNG"
+    assert answer.json()["detail"] == told
+
+
 def test_too_many_bytes_told_or_not(settings: StudioSettings) -> None:
     small = replace(settings, limits=Limits(upload=5000))
     with TestClient(create_app(small), BASE) as client:
