@@ -20,8 +20,8 @@ class Style:
     """A painting and where its style goes.
 
     image: path, Pillow image or array. share: its part among several styles (any positive number). mask: where in the
-    content image it is wanted, a grey image of any size (white: here; black: keep the photograph). region:
-    which part of the painting to take the style from (white). Masks pair regions as in Gatys et al. 2017,
+    content image it is wanted, a grey image of any size (white: here; black or transparent: keep the photograph).
+    region: which part of the painting to take the style from (white). Masks pair regions as in Gatys et al. 2017,
     "Controlling Perceptual Factors in Neural Style Transfer", section 4.
     """
 
@@ -191,8 +191,11 @@ _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 
 def load_mask(mask: ImageLike, what: str, size: tuple[int, int] | None = None) -> FloatArray:
-    """A mask's luminance at a size, by default its own."""
-    values = color.luminance(images.load(mask, what).pixels)
+    """A mask's luminance at a size, by default its own; what is transparent is as good as black."""
+    picture = images.load(mask, what)
+    values = color.luminance(picture.pixels)
+    if picture.alpha is not None:
+        values = values * picture.alpha
     if size is not None and values.shape != (size[1], size[0]):
         values = images.resize(values, size)
     if values.max() < 0.5:

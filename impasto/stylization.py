@@ -95,7 +95,7 @@ class Stylizer:
             size: long side of the result in px; the image's own by default.
             preserve_color: "luminance" (the photograph's colours under the painted light and dark), "match" (painted
                 colours moved to the photograph's mean and covariance), or None.
-            mask: grey image of any size: white where the style goes, black where the photograph stays.
+            mask: grey image of any size: white where the style goes, black or transparent where the photograph stays.
             progress: told the share that is done, in [0, 1]; of a large picture several times.
             on_size: told the result's (width, height) before anything is painted; what it raises ends the work.
 

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import struct
-import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import ImpastoError, reason
 from ..files import read_file
+from . import pfm, raw
+from .containers import pixels_alone
+from .directories import Tag
 from .heif import register_heif
 from .kinds import recognized
+from .metadata import orientation_of
 from .picture import FloatArray, Picture
+from .png import SIGNATURE, Png
+from .profiles import deep_to_srgb, to_srgb
+from .reading import UnsupportedError, silenced_stderr, silenced_warnings
+from .tiff import Tiff
 
 ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Picture]
 
 # Formats that Pillow decodes itself; others (EPS …) would start outside programs.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
+_DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError)
+_AlphaOf = Callable[[NDArray[Any]], NDArray[Any] | None]
 PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
 
 
@@ -50,17 +56,17 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     if isinstance(source, Picture):
         return source
     if isinstance(source, np.ndarray):
-        return _from_array(source, what)
+        return _from_array(source, called(source, what))
     if isinstance(source, Image.Image):
-        with _decoding_errors(called(source, what)):
-            return _decode(source, None, called(source, what))
+        with _decoding_errors(called(source, what)), silenced_warnings:
+            return _from_array(_decode_pillow(source), called(source, what))
     if isinstance(source, bytes):
-        return _open(source, called(source, what), short_side)
+        return _open(source, called(source, what), "", short_side)
     try:
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    return _open(read_file(path, what), called(path, what), short_side)
+    return _open(read_file(path, what), called(path, what), path.suffix.lower(), short_side)
 
 
 def called(source: ImageLike, what: str) -> str:
@@ -74,18 +80,21 @@ def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
     Raises:
         ImpastoError: no image, or beyond the decompression-bomb limit.
     """
-    with _decoding_errors(f"the {what}", data), _silenced_warnings:
-        image = Image.open(io.BytesIO(data), formats=_readable_formats())
-        return image.size
+    with _decoding_errors(f"the {what}", data), silenced_warnings:
+        if raw.is_raw(data):
+            return raw.size(data)
+        if pfm.is_pfm(data):
+            return pfm.size(data)
+        if data.startswith(_TIFF):
+            return Tiff.of(data).size
+        alone = Png.of(data).data if data.startswith(SIGNATURE) else pixels_alone(data)[0]
+        with Image.open(io.BytesIO(alone), formats=_readable_formats()) as image:
+            return image.size
 
 
-def _open(data: bytes, name: str, short_side: int | None) -> Picture:
-    with _decoding_errors(name, data), _silenced_warnings:
-        image = Image.open(io.BytesIO(data), formats=_readable_formats())
-        with image, _silenced_libtiff if image.format == "TIFF" else contextlib.nullcontext():
-            if short_side is not None:
-                image.draft(None, (short_side, short_side))
-            return _decode(image, data, name)
+def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
+    with _decoding_errors(name, data), silenced_warnings:
+        return _from_array(_decode(data, suffix, short_side), name)
 
 
 @contextlib.contextmanager
@@ -98,69 +107,10 @@ def _decoding_errors(name: str, data: bytes = b"") -> Iterator[None]:
     except UnidentifiedImageError:
         kind = recognized(data)
         raise ImpastoError(f"{name} is not an image that can be read{f' (it is {kind})' if kind else ''}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError) as error:
+    except UnsupportedError as error:
+        raise ImpastoError(f"{name} {error}") from None
+    except _DECODER_ERRORS as error:
         raise ImpastoError(f"{name} is damaged: {reason(error)}") from None
-
-
-class _Shared:
-    """A context that several threads may be in at once: the first one in enters it, the last one out leaves it.
-
-    For what is one for the whole process: each thread that saved and restored it alone could restore what another set.
-    """
-
-    def __init__(self, make: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
-        self._make, self._lock, self._inside = make, threading.Lock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._context = self._make()
-                self._context.__enter__()
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._context.__exit__(None, None, None)
-
-
-@contextlib.contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Pillow warns at half of the size where it raises; and of odd metadata that is not used here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _quiet_libtiff() -> Iterator[None]:
-    """libtiff writes its errors to the process's stderr itself, beside the exception: one error, one line."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # stderr is closed
-        yield
-        return
-    null = os.open(os.devnull, os.O_WRONLY)
-    try:
-        if sys.stderr:
-            sys.stderr.flush()
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
-
-
-_silenced_libtiff, _silenced_warnings = _Shared(_quiet_libtiff), _Shared(_no_warnings)
-
-
-@cache
-def _quiet_tifffile() -> None:
-    """Its warnings of odd tags go to whoever asks for them, not to stderr."""
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
-    logging.getLogger("tifffile").propagate = False
 
 
 def _readable_formats() -> list[str]:
@@ -169,24 +119,24 @@ def _readable_formats() -> list[str]:
     return [name for name in READABLE if name in Image.OPEN]
 
 
-def _from_array(array: NDArray[Any], what: str) -> Picture:
+def _from_array(array: NDArray[Any], name: str) -> Picture:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise ImpastoError(f"the {what} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
+        raise ImpastoError(f"{name} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
     if array.dtype in (np.uint8, np.uint16):
         top = np.iinfo(array.dtype).max
     elif np.issubdtype(array.dtype, np.floating):
         top = 1
     else:
-        raise ImpastoError(f"the {what} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
+        raise ImpastoError(f"{name} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
 
     def unit(part: NDArray[Any]) -> FloatArray:
         if top != 1:
             return np.divide(part, top, dtype=np.float32, order="C")
         values: FloatArray = part.astype(np.float32, order="C")
         if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-            raise ImpastoError(f"the {what} has floats outside [0, 1]")
+            raise ImpastoError(f"{name} has floats outside [0, 1]")
         return values
 
     pixels = unit(array[..., :3])
@@ -195,105 +145,95 @@ def _from_array(array: NDArray[Any], what: str) -> Picture:
     return Picture(pixels, unit(array[..., 3]) if array.shape[2] == 4 else None, 16 if array.dtype == np.uint16 else 8)
 
 
-def _decode(image: Image.Image, data: bytes | None, name: str) -> Picture:
-    orientation = image.getexif().get(0x0112, 1)
-    profile = image.info.get("icc_profile")
-    array = _decode_sixteen_bit(image, data) if data is not None else None
+def _decode(data: bytes, suffix: str, short_side: int | None) -> NDArray[Any]:
+    """(H, W, C), as `_from_array` takes it, upright and in sRGB, of a file's bytes."""
+    if raw.is_raw(data, suffix):
+        return raw.develop(data, short_side)
+    if pfm.is_pfm(data):
+        return _array_to_srgb(pfm.decode(data), None)
+    if data.startswith(_TIFF):
+        return _decode_tiff(Tiff.of(data))
+    if data.startswith(SIGNATURE):
+        return _decode_png(Png.of(data))
+    alone, metadata = pixels_alone(data)
+    with Image.open(io.BytesIO(alone), formats=_readable_formats()) as image:
+        if short_side is not None:
+            image.draft(None, (short_side, short_side))
+        exif, profile = image.info.get("exif"), metadata.profile or image.info.get("icc_profile")
+        return _upright(_pillow_to_srgb(image, profile), orientation_of(exif) if exif else metadata.orientation)
+
+
+def _decode_tiff(tiff: Tiff) -> NDArray[Any]:
+    tiff.check()
+    orientation, profile = tiff.metadata.orientation, tiff.metadata.profile
+    with silenced_stderr:
+        array = tiff.with_tifffile() if tiff.deep else None
+        if array is None and (image := tiff.with_pillow()) is not None:
+            return _upright(_pillow_to_srgb(image, profile), orientation)
+        if array is None:
+            array = tiff.with_tifffile()
     if array is None:
+        raise tiff.unreadable()
+    return _upright(_array_to_srgb(array, profile), orientation)
+
+
+def _decode_png(png: Png) -> NDArray[Any]:
+    orientation, profile = png.metadata.orientation, png.metadata.profile
+    with Image.open(io.BytesIO(png.data), formats=("PNG",)) as image:
         image.load()
-        orientation = image.getexif().get(0x0112, 1)  # of a TIFF, Pillow has applied and removed it by now
-        if image.mode in ("F", "I") and data is not None and image.format == "TIFF":
-            raise ImpastoError(f"{name} has 32-bit pixels: save it with 8 or 16 bits a channel")
-        array = _eight_bit(image, profile)
-    elif profile:
-        array = _sixteen_bit_to_srgb(array, profile)
-    return _from_array(np.ascontiguousarray(_upright(array, orientation)), name)
+        array = png.deep()
+        if array is None:
+            return _upright(_pillow_to_srgb(image, profile, png.alpha), orientation)
+    return _upright(_array_to_srgb(array, profile), orientation)
 
 
-def _eight_bit(image: Image.Image, profile: bytes | None) -> NDArray[Any]:
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit grey
-        return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+def _decode_pillow(image: Image.Image) -> NDArray[Any]:
+    """The same of a Pillow image."""
+    array = _pillow_to_srgb(image, image.info.get("icc_profile"))
+    orientation = 1  # of a TIFF, Pillow has applied and removed it by now
+    with contextlib.suppress(*_DECODER_ERRORS):
+        orientation = image.getexif().get(Tag.ORIENTATION, 1)
+    return _upright(array, orientation)
+
+
+def _array_to_srgb(array: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
+    """(H, W, C) of 16 bits, or of floats, which become that: grey or RGB, and alpha or not."""
+    if np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise UnsupportedError("has floats outside [0, 1]: scale them, or save it with 8 or 16 bits a channel")
+        array = np.rint(array * np.float32(65535)).astype(np.uint16)
+    array = deep_to_srgb(array, profile) if profile else array
+    return array[..., [0, 0, 0, 1]] if array.shape[2] == 2 else array
+
+
+def _pillow_to_srgb(image: Image.Image, profile: bytes | None, alpha_of: _AlphaOf | None = None) -> NDArray[Any]:
+    """alpha_of: of its samples, for images whose alpha is none of their channels."""
+    image.load()
+    is_bitmap = image.format == "BMP"
+    if image.mode == "F":
+        return _array_to_srgb(np.asarray(image)[..., None], profile)
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise UnsupportedError("has integers beyond 16 bits: save it with 8 or 16 bits a channel")
+        grey = grey.astype(np.uint16)[..., None]
+        alpha = alpha_of(grey) if alpha_of else None
+        return _array_to_srgb(grey if alpha is None else np.dstack([grey, alpha]), profile)
     if image.mode in ("RGBa", "La"):
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
     if image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
-    if alpha is not None:
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode in ("RGBA", "LA"):
+        alpha = np.asarray(image.getchannel("A"))
         image = image.convert("L" if image.mode == "LA" else "RGB")
-    image = _to_srgb(image, profile)
-    array = np.asarray(image)
-    return array if alpha is None else np.dstack([array, np.asarray(alpha)])
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile and image.mode in ("L", "RGB", "CMYK", "LAB"):
-        # A profile that is damaged or belongs to another colour space says nothing: the pixels count as sRGB then.
-        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-    return image.convert("RGB")
-
-
-def _decode_sixteen_bit(image: Image.Image, data: bytes) -> NDArray[Any] | None:
-    """16-bit pixels of a colour PNG or TIFF, which Pillow would cut to 8 bits; None for all other images."""
-    if image.format == "PNG" and data[24:25] == b"\x10":
-        decode: Any = "png"
-    elif image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16:  # type: ignore[attr-defined]
-        decode = "tiff"
+        if is_bitmap and not alpha.any():  # written by a program that knows of no alpha
+            alpha = None
     else:
-        return None
-    image.load()  # Pillow's own checks of truncated data come first
-    try:
-        import imagecodecs
-        import tifffile
-    except ImportError:
-        return None  # read with 8 bits: the extra `formats` is not installed
-    if decode == "png":
-        array: NDArray[Any] = np.asarray(imagecodecs.png_decode(data))
-    else:
-        _quiet_tifffile()
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page: Any = file.pages[0]
-            array = np.asarray(page.asarray())
-            kinds = tifffile.PHOTOMETRIC
-            if page.photometric not in (kinds.MINISBLACK, kinds.MINISWHITE, kinds.RGB) or array.dtype != np.uint16:
-                return None  # CMYK, Lab: rare enough with 16 bits to be read with 8
-            if page.photometric == kinds.MINISWHITE:
-                array = 65535 - array
-            if getattr(page, "planarconfig", 1) == tifffile.PLANARCONFIG.SEPARATE and array.ndim == 3:
-                array = np.moveaxis(array, 0, 2)
-            if tifffile.EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
-                array = _unpremultiplied(array)
-    if array.dtype != np.uint16 or array.ndim not in (2, 3):
-        return None
-    if array.ndim == 3 and array.shape[2] == 2:  # grey and alpha
-        array = array[..., [0, 0, 0, 1]]
-    return array[..., :4] if array.ndim == 3 else array
-
-
-def _unpremultiplied(array: NDArray[Any]) -> NDArray[Any]:
-    alpha = array[..., -1:].astype(np.float64)
-    color = np.minimum(array[..., :-1] * (65535 / np.maximum(alpha, 1)), 65535)
-    return np.concatenate([np.rint(color), alpha], axis=2).astype(np.uint16)
-
-
-def _sixteen_bit_to_srgb(array: NDArray[Any], profile: bytes) -> NDArray[Any]:
-    import imagecodecs
-
-    color = array[..., :3] if array.ndim == 3 else array
-    try:
-        srgb = imagecodecs.cms_profile("srgb")
-        space = "rgb" if color.ndim == 3 else "gray"
-        converted = imagecodecs.cms_transform(
-            np.ascontiguousarray(color), profile, srgb, colorspace=space, outcolorspace="rgb"
-        )
-    except (RuntimeError, ValueError):  # a damaged profile, as in `_to_srgb`
-        return array
-    if array.ndim == 3 and array.shape[2] == 4:
-        return np.dstack([converted, array[..., 3]])
-    return np.asarray(converted)
+        alpha = alpha_of(np.asarray(image)) if alpha_of else None
+    array = np.asarray(to_srgb(image, profile))
+    return array if alpha is None else np.dstack([array, alpha])
 
 
 def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:

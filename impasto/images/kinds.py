@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import PurePath
 
 from .heif import HEIF_SUFFIXES, register_heif
+from .raw import RAW_SUFFIXES
 
 NAMED = 20  # files of a kind that a summary names
 
@@ -38,13 +39,7 @@ HEIC = Kind(
     "HEIC photograph", "HEIC needs: pip install 'impasto[formats]'", HEIF_SUFFIXES,
     brands=(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
 )  # fmt: skip
-RAW = Kind(
-    "raw photograph", "raw needs: pip install 'impasto[formats]'",
-    (
-        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw",
-        ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-    ),
-)  # fmt: skip
+RAW = Kind("raw photograph", "raw needs: pip install 'impasto[formats]'", RAW_SUFFIXES)
 # How the names of images end, for finding them in folders.
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".gif",
