@@ -113,11 +113,12 @@ def run_jobs(
     overwrite: bool,
     callback: Callable[[Done], object] | None = None,
     progress: Callable[[float], object] | None = None,
+    keep_metadata: bool = False,
 ) -> list[Done]:
     """Stylize all; an image that cannot be read or written does not stop the others.
 
     options: keywords of `Stylizer.picture`. overwrite: do again what is there already. callback: told of each.
-    progress: told the share of an image that is done.
+    progress: told the share of an image that is done. keep_metadata: see `images.kept_metadata`.
     """
     results = []
     for job in jobs:
@@ -127,9 +128,10 @@ def run_jobs(
                 done = Done(job, skipped=True)
             else:
                 fits = partial(images.check_size, format=images.writable_format(job.target))
+                kept = images.kept_metadata(job.source) if keep_metadata else None
                 picture = stylizer.picture(job.source, **options, progress=progress, on_size=fits)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-                images.save(picture, job.target, quality)
+                images.save(picture, job.target, quality, kept)
                 done = Done(job, picture.size, time.perf_counter() - start)
         except MemoryError:
             done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")

@@ -59,6 +59,7 @@ def stylize_with_ray(
     overwrite: bool = False,
     runtime: str = "auto",
     precision: str = "auto",
+    keep_metadata: bool = False,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
 ) -> RayResult:
@@ -73,7 +74,8 @@ def stylize_with_ray(
             source is left out of it.
         style: a name, or a style model's file, which only this machine needs.
         quality: of lossy formats. overwrite: do again what is there already.
-        runtime, precision: see `Stylizer`. options: keywords of `Stylizer.picture`.
+        runtime, precision: see `Stylizer`. keep_metadata: see `images.kept_metadata`.
+        options: keywords of `Stylizer.picture`.
         progress: told how many images have been tried, and of how many.
 
     Raises:
@@ -88,7 +90,7 @@ def stylize_with_ray(
     if not pending:
         return RayResult([], skipped, unusable)
     rows = []
-    for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, options)):
+    for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, keep_metadata, options)):
         rows.append(row)
         if progress:
             progress(len(rows), len(pending))
@@ -175,10 +177,11 @@ class _Worker:
 
     def __init__(
         self, source: _Root, target: _Root, model: bytes, runtime: str, precision: str, quality: int,
-        options: dict[str, Any],
+        keep_metadata: bool, options: dict[str, Any],
     ) -> None:  # fmt: skip
         self._stylizer = Stylizer(model, runtime=runtime, precision=precision)
         self._source, self._target, self._quality, self._options = source, target, quality, options
+        self._keep_metadata = keep_metadata
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         names = [(str(one), str(other)) for one, other in zip(batch["source"], batch["target"], strict=True)]
@@ -193,8 +196,8 @@ class _Worker:
             kind = images.writable_format(Path(target))
             fits = partial(images.check_size, format=kind)
             picture = self._stylizer.picture(data, **self._options, on_size=fits)
-            size = picture.size
-            _write(self._target, target, images.encode(picture, kind, self._quality))
+            size, kept = picture.size, images.kept_metadata(data) if self._keep_metadata else None
+            _write(self._target, target, images.encode(picture, kind, self._quality, kept))
         except MemoryError:
             wrong = "out of memory: choose a smaller --size"
         except ImpastoError as error:

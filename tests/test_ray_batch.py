@@ -111,7 +111,8 @@ def test_a_folder_that_cannot_be_read_is_tried_and_told(
     pending, *_ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(tmp_path / "out")), False)
     assert pending == [("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep", "deep/deep")]
     worker = ray_batch._Worker(
-        ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95, {}
+        ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95,
+        True, {},
     )
     (error,) = worker({"source": ["deep"], "target": ["deep/deep"]})["error"]
     assert "directory" in error or "denied" in error

@@ -74,6 +74,7 @@ _PRESET_HELP = "The recipe: " + "; ".join(f"{name} ({preset.source})" for name, 
 @click.option("--save-every", type=click.IntRange(min=0), metavar="N", help="Also save the picture every N iterations.")
 @click.option("--quality", type=click.IntRange(1, 100), default=images.DEFAULT_QUALITY, show_default=True,
               help="Of JPEG, WebP, AVIF and HEIC.")
+@click.option("--keep-metadata", is_flag=True, help="Keep the photo's date, author, copyright and camera (EXIF).")
 @_option("--device", help="auto, cpu, cuda, cuda:1 … or mps.")
 @_option("--precision", help="Of the loss network: auto, float32 or bfloat16.")
 @_option("--loss-network", help="vgg19, vgg16 or vgg19-torchvision.")
@@ -90,6 +91,7 @@ def command(
     blend: list[float] | None,
     save_every: int | None,
     quality: int,
+    keep_metadata: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -105,6 +107,7 @@ def command(
     for given in (content, *styles, *masks, *regions):
         if same_file(path, Path(given)):
             raise ImpastoError(f"output {path} would overwrite an input")
+    kept = images.kept_metadata(content) if keep_metadata else None
     interval = get_preset(options["preset"]).save_every if save_every is None else save_every
     shares = blend or [1.0] * len(styles)
     if len(shares) != len(styles):
@@ -121,7 +124,7 @@ def command(
             if interval and step.iteration % interval == 0 and step.iteration < step.iterations:
                 snapshot = path.with_stem(f"{path.stem}-{step.iteration:04}")
                 try:
-                    images.save(step.preview(), snapshot, quality)
+                    images.save(step.preview(), snapshot, quality, kept)
                 except ImpastoError as error:  # a full disk must not cost the run
                     progress.note(str(error))
                 else:
@@ -129,9 +132,9 @@ def command(
 
         result = optimize(content, placed, **options, progress=not quiet, callback=on_step, on_plan=on_plan)
     try:
-        images.save(result.picture, path, quality)
+        images.save(result.picture, path, quality, kept)
     except KeyboardInterrupt:  # pressed once too often: the picture is worth the second it takes
-        images.save(result.picture, path, quality)
+        images.save(result.picture, path, quality, kept)
     _report(result, path, options["preset"], as_json, quiet)
     return _exit_code(result)
 

@@ -41,6 +41,7 @@ PIPE = "-"
 @_option("--mask", metavar="FILE", help="White where the style goes; the photo stays elsewhere.")
 @click.option("--quality", type=click.IntRange(1, 100), default=images.DEFAULT_QUALITY, show_default=True,
               help="Of JPEG, WebP, AVIF and HEIC.")
+@click.option("--keep-metadata", is_flag=True, help="Keep the photo's date, author, copyright and camera (EXIF).")
 @_loading("--runtime", help="openvino, onnxruntime or auto.")
 @_loading("--precision", help="auto (bfloat16 where the processor computes in it) or float32.")
 @click.option("--overwrite", is_flag=True, help="Of several images: do those again whose result is there already.")
@@ -53,6 +54,7 @@ def command(
     style: str,
     output: str | None,
     quality: int,
+    keep_metadata: bool,
     runtime: str,
     precision: str,
     overwrite: bool,
@@ -79,12 +81,14 @@ def command(
         load_mask(mask, "mask")
     if on_ray:
         return _on_ray(inputs, output, style, as_json, quiet, quality=quality, overwrite=overwrite, runtime=runtime,
-                       precision=precision, **options)  # fmt: skip
+                       precision=precision, keep_metadata=keep_metadata, **options)  # fmt: skip
     if PIPE in inputs or output == PIPE:
         if len(inputs) > 1:
             raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
         _spare(mask, [Path(output or PIPE)])
-        return _pipe(inputs[0], style, output, quality, runtime, precision, as_json, quiet, options)
+        return _pipe(
+            inputs[0], style, output, quality, keep_metadata, runtime, precision, as_json, quiet, options
+        )
     name = Path(style).stem
     passed_over: list[Path] = []
     jobs = find_jobs(inputs, output, name, passed_over.append)
@@ -105,7 +109,7 @@ def command(
         try:
             run_jobs(
                 jobs, stylizer, options, quality, overwrite or not several, on_done,
-                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
+                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None, keep_metadata,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not finished:
@@ -196,6 +200,7 @@ def _pipe(
     style: str,
     output: str | None,
     quality: int,
+    keep_metadata: bool,
     runtime: str,
     precision: str,
     as_json: bool,
@@ -220,11 +225,12 @@ def _pipe(
     kind = images.writable_format(target) if target else "JPEG" if data[:2] == b"\xff\xd8" else "PNG"
     fits = partial(images.check_size, format=kind)
     picture: Picture = stylizer.picture(data if source == PIPE else source, **options, on_size=fits)
+    kept = images.kept_metadata(data) if keep_metadata else None
     if target is None:
-        sys.stdout.buffer.write(images.encode(picture, kind, quality))
+        sys.stdout.buffer.write(images.encode(picture, kind, quality, kept))
         sys.stdout.buffer.flush()
         return 0
-    images.save(picture, target, quality)
+    images.save(picture, target, quality, kept)
     done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
     if as_json:
         echo_json(_as_json(done, stylizer))

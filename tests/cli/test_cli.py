@@ -204,6 +204,23 @@ def test_color_flags(flag: str, way: str, optimize: Run, files: Path, tmp_path: 
         assert image.tobytes() == result.image.tobytes()
 
 
+def test_metadata_is_kept_where_that_is_asked_for(run: Run, files: Path, tmp_path: Path) -> None:
+    """In the pictures on the way, too."""
+    artist, orientation, place = 0x013B, 0x0112, 0x8825
+    exif = Image.Exif()
+    exif[artist], exif[orientation] = "N. N.", 6
+    exif.get_ifd(place)[1] = "N"
+    with Image.open(files / "photo.jpg") as image:
+        image.save(tmp_path / "signed.jpg", exif=exif)
+    for flags, kept in ((("--keep-metadata", "--save-every", "1"), "N. N."), ((), None)):
+        pictures = tmp_path / "signed.jpg", files / "painting.jpg"
+        assert run("optimize", *pictures, *QUICK, "-o", tmp_path / "out.jpg", *flags).code == 0
+        for name in ("out.jpg", "out-0001.jpg") if flags else ("out.jpg",):
+            with Image.open(tmp_path / name) as image:
+                told = image.getexif()
+            assert (told.get(artist), told.get(orientation, 1), told.get_ifd(place)) == (kept, 1, {})
+
+
 def test_layers_with_and_without_weights(optimize: Run, files: Path, tmp_path: Path) -> None:
     optimize("-o", tmp_path / "out.png", "-q", "--style-layers", "relu1_1, relu2_1", "--content-layers", "conv2_2=3")
     result = impasto.optimize(

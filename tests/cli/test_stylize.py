@@ -22,6 +22,7 @@ import impasto
 from impasto import images
 from impasto.painting import Painter
 
+ORIENTATION, MODEL, ARTIST, GPS = 0x0112, 0x0110, 0x013B, 0x8825
 EXACT = ("--precision", "float32")
 
 
@@ -121,6 +122,43 @@ def test_sixteen_bits_and_alpha_are_kept(stylize: Run, work: Path) -> None:
     assert out.depth == 16
     assert out.alpha is not None
     np.testing.assert_allclose(out.alpha, deep[..., 3] / 65535, atol=1e-6)
+
+
+@pytest.fixture
+def signed(files: Path, tmp_path: Path) -> Path:
+    """photo.jpg, turned, with its photographer, its camera and its place in EXIF."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MODEL], exif[ARTIST] = 6, "Box 1", "N. N."
+    exif.get_ifd(GPS)[1] = "N"
+    path = tmp_path / "signed" / "signed.jpg"
+    path.parent.mkdir()
+    with Image.open(files / "photo.jpg") as image:
+        image.save(path, exif=exif)
+    return path
+
+
+def told(data: bytes) -> tuple[Any, ...]:
+    """Artist, model, orientation and place."""
+    with Image.open(io.BytesIO(data)) as image:
+        exif = image.getexif()
+    return exif.get(ARTIST), exif.get(MODEL), exif.get(ORIENTATION), exif.get_ifd(GPS)
+
+
+def test_metadata_is_kept_where_that_is_asked_for(stylize: Run, signed: Path, work: Path) -> None:
+    assert stylize(signed, "-o", "plain.jpg").code == 0
+    assert stylize(signed, "-o", "kept.jpg", "--keep-metadata").code == 0
+    plain, kept = ((work / name).read_bytes() for name in ("plain.jpg", "kept.jpg"))
+    assert told(plain) == (None, None, None, {})
+    assert told(kept) == ("N. N.", "Box 1", 1, {})
+    np.testing.assert_array_equal(pixels_of(work / "plain.jpg"), pixels_of(work / "kept.jpg"))
+    assert stylize(signed.parent, "-o", "several", "--keep-metadata").code == 0
+    assert told((work / "several/signed.jpg").read_bytes()) == ("N. N.", "Box 1", 1, {})
+
+
+def test_metadata_is_kept_in_a_pipe(style_model: Path, signed: Path) -> None:
+    ran = process("-", "--style", style_model, "--keep-metadata", stdin=signed.read_bytes())
+    assert told(ran.stdout) == ("N. N.", "Box 1", 1, {})
+    assert process(signed, "--style", style_model, "--keep-metadata", "-o", "-").stdout == ran.stdout
 
 
 def test_a_picture_that_is_there_is_replaced(stylize: Run, files: Path, work: Path) -> None:
