@@ -46,13 +46,15 @@ class Painting:
 class Inputs:
     """Everything decoded: the photograph at the result's size, the paintings at their own.
 
-    margin: px of mirrored photograph around it on the canvas that is optimised, cut off at the end.
+    margin: px of mirrored photograph around it on the canvas that is optimised, cut off at the end. begun: a picture to
+    begin from, of the photograph's size, or None.
     """
 
     content: Picture
     paintings: list[Painting]
     preserve_color: str | None
     margin: int = 0
+    begun: FloatArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,6 +67,7 @@ class Inputs:
         long_side: int,
         preserve_color: str | None,
         margin: float = 0.0,
+        begun: ImageLike | None = None,
     ) -> Inputs:
         picture, name = images.load(content, "content image"), images.called(content, "content image")
         size = images.fit(picture.size, long_side)
@@ -72,6 +75,7 @@ class Inputs:
         if picture.hidden:
             raise ImpastoError(f"{name} is wholly transparent: there is nothing to paint")
         picture = opaque_where_hidden(picture.resized(size))
+        start = None if begun is None else _load_begun(begun, picture)
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
         given = [style if isinstance(style, Style) else Style(style) for style in several]
         if not given:
@@ -86,7 +90,7 @@ class Inputs:
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
-        return Inputs(picture, paintings, preserve_color, round(margin * long_side))
+        return Inputs(picture, paintings, preserve_color, round(margin * long_side), start)
 
     @property
     def canvas_size(self) -> tuple[int, int]:
@@ -96,8 +100,15 @@ class Inputs:
     @cached_property
     def pixels(self) -> FloatArray:
         """What is painted: the photograph, or its luminance, on the canvas."""
-        luminance = self.preserve_color == "luminance"
-        return self.on_canvas(color.gray(self.content.pixels) if luminance else self.content.pixels)
+        return self._to_paint(self.content.pixels)
+
+    @property
+    def begun_pixels(self) -> FloatArray | None:
+        """What is begun from, or its luminance, on the canvas; None where no picture is given."""
+        return None if self.begun is None else self._to_paint(self.begun)
+
+    def _to_paint(self, pixels: FloatArray) -> FloatArray:
+        return self.on_canvas(color.gray(pixels) if self.preserve_color == "luminance" else pixels)
 
     def on_canvas(self, array: FloatArray) -> FloatArray:
         """(H, W) or (H, W, C) of the photograph, mirrored outward into the margin."""
@@ -128,6 +139,25 @@ class Inputs:
             shown = images.resize(coverage, (width, height))[..., None]
             pixels = pixels * shown + original.pixels * (1 - shown)
         return Picture(pixels.astype(np.float32), original.alpha, self.content.depth)
+
+
+def _load_begun(begun: ImageLike, content: Picture) -> FloatArray:
+    """A picture to begin from, at the photograph's size, which shows where that one is transparent."""
+    picture, name = images.load(begun, "init picture"), images.called(begun, "init picture")
+    (width, height), (wide, high) = content.size, picture.size
+    # Rounding apart: by a pixel of the smaller one, or a fiftieth.
+    apart = abs(wide * height - high * width)
+    if apart > max(wide, high, width, height, wide * height / 50):
+        raise ImpastoError(
+            f"{name} of {wide}×{high} px has another shape than the result of {width}×{height} px: crop one of them"
+        )
+    if picture.hidden:
+        raise ImpastoError(f"{name} is wholly transparent: there is nothing to begin from")
+    picture = picture.resized(content.size)
+    if picture.alpha is None:
+        return picture.pixels
+    shown = picture.alpha[..., None]
+    return (picture.pixels * shown + content.pixels * (1 - shown)).astype(np.float32)
 
 
 def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> None:

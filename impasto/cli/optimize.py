@@ -61,7 +61,8 @@ _PRESET_HELP = "The recipe: " + "; ".join(f"{name} ({preset.source})" for name, 
 @_option("--content-layers", callback=_layers, metavar="LAYER[=W],…", help="Such as relu4_2.")
 @_option("--style-layers", callback=_layers, metavar="LAYER[=W],…", help="Such as relu1_1=0.5,relu2_1=0.5.")
 @_option("--style-loss", help="gram, mean-std, mean-covariance, wasserstein, or a paper's own form (gram-gatys …).")
-@_option("--init", help="Start from content, noise, blend (of the two) or style.")
+@_option("--init", metavar="NAME|FILE", help="Begin from content, noise, blend (of the two), style, or a picture's "
+         "file, which is gone on with at the last stage's size.")
 @_option("--optimizer", help="adam or lbfgs.")
 @click.option("--preserve-color", flag_value="luminance", help="Keep the photo's colours: paint only its luminance.")
 @click.option("--match-color", "preserve_color", flag_value="match", help="Recolour the painting to the photo first.")
@@ -104,7 +105,7 @@ def command(
     impasto optimize photo.jpg sky.jpg land.jpg --mask sky.png --mask land.png -o out.jpg
     """
     path = images.check_output(output)
-    for given in (content, *styles, *masks, *regions):
+    for given in (content, *styles, *masks, *regions, options["init"] or content):
         if same_file(path, Path(given)):
             raise ImpastoError(f"output {path} would overwrite an input")
     kept = images.kept_metadata(content) if keep_metadata else None

@@ -155,6 +155,29 @@ def test_the_command_does_what_the_function_does(optimize: Run, files: Path, tmp
         assert image.tobytes() == result.image.tobytes()
 
 
+def test_a_run_goes_on_from_a_file(optimize: Run, files: Path, tmp_path: Path) -> None:
+    optimize("-o", tmp_path / "first.png", "-q")
+    assert optimize("-o", tmp_path / "out.png", "-q", "--init", tmp_path / "first.png").code == 0
+    result = impasto.optimize(
+        files / "photo.jpg", files / "painting.jpg", size=48, iterations=2, precision="float32",
+        init=str(tmp_path / "first.png"),
+    )  # fmt: skip
+    with Image.open(tmp_path / "out.png") as image, Image.open(tmp_path / "first.png") as first:
+        assert image.tobytes() == result.image.tobytes() != first.tobytes()
+
+
+def test_what_cannot_be_begun_from(optimize: Run, files: Path, tmp_path: Path) -> None:
+    before = (files / "mask.png").read_bytes()
+    ran = optimize("-o", files / "mask.png", "--init", files / "mask.png")
+    assert_refused(ran, r"output .*mask\.png would overwrite an input$")
+    assert (files / "mask.png").read_bytes() == before
+    out = tmp_path / "out.png"
+    ran = optimize("-o", out, "--init", files / "portrait.png")
+    assert_refused(ran, r"init picture .*portrait\.png of 96×96 px has another shape than the result of 48×32 px: ")
+    assert_refused(optimize("-o", out, "--init", "https://a.b/c.png"), r"picture https://a\.b/c\.png is a web address")
+    assert not out.exists()
+
+
 def test_the_seed_decides(optimize: Run, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         optimize("-o", tmp_path / f"{name}.png", "-q", "--init", "noise", "--seed", seed)
