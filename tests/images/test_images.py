@@ -842,7 +842,7 @@ def test_a_failed_encoder_leaves_the_old_file(
 
 def test_a_picture_too_large_for_its_format(tmp_path: Path) -> None:
     wide = Picture(np.zeros((16, 16_384, 3), np.float32))
-    with pytest.raises(ImpastoError, match="WebP"):
+    with pytest.raises(ImpastoError, match="as WEBP, which holds 16383 px a side"):
         images.save(wide, tmp_path / "x.webp")
     assert _names(tmp_path) == []
 
