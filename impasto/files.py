@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -26,11 +27,20 @@ def read_file(path: str | os.PathLike[str], what: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise ImpastoError(f"no such {what}: {path}") from None
+        raise missing(path, what) from None
     except IsADirectoryError:
         raise ImpastoError(f"{what} {path} is a directory") from None
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {what} {path}: {reason(error)}") from None
+
+
+def missing(path: str | os.PathLike[str], what: str) -> ImpastoError:
+    """The error for a file or folder that is not there; a web address never is."""
+    name = os.fspath(path)
+    if re.match(r"(https?|ftp):/", name, re.IGNORECASE):
+        address = re.sub(r":/+", "://", name, count=1)  # a Path has one slash where the address has two
+        return ImpastoError(f"{what} {address} is a web address: download it, and give what was downloaded")
+    return ImpastoError(f"no such {what}: {name}")
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

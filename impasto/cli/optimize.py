@@ -61,7 +61,8 @@ _PRESET_HELP = "The recipe: " + "; ".join(f"{name} ({preset.source})" for name, 
 @_option("--content-layers", callback=_layers, metavar="LAYER[=W],…", help="Such as relu4_2.")
 @_option("--style-layers", callback=_layers, metavar="LAYER[=W],…", help="Such as relu1_1=0.5,relu2_1=0.5.")
 @_option("--style-loss", help="gram, mean-std, mean-covariance, wasserstein, or a paper's own form (gram-gatys …).")
-@_option("--init", help="Start from content, noise, blend (of the two) or style.")
+@_option("--init", metavar="NAME|FILE", help="Begin from content, noise, blend (of the two), style, or a picture's "
+         "file, which is gone on with at the last stage's size.")
 @_option("--optimizer", help="adam or lbfgs.")
 @click.option("--preserve-color", flag_value="luminance", help="Keep the photo's colours: paint only its luminance.")
 @click.option("--match-color", "preserve_color", flag_value="match", help="Recolour the painting to the photo first.")
@@ -74,6 +75,7 @@ _PRESET_HELP = "The recipe: " + "; ".join(f"{name} ({preset.source})" for name, 
 @click.option("--save-every", type=click.IntRange(min=0), metavar="N", help="Also save the picture every N iterations.")
 @click.option("--quality", type=click.IntRange(1, 100), default=images.DEFAULT_QUALITY, show_default=True,
               help="Of JPEG, WebP, AVIF and HEIC.")
+@click.option("--keep-metadata", is_flag=True, help="Keep the photo's date, author, copyright and camera (EXIF).")
 @_option("--device", help="auto, cpu, cuda, cuda:1 … or mps.")
 @_option("--precision", help="Of the loss network: auto, float32 or bfloat16.")
 @_option("--loss-network", help="vgg19, vgg16 or vgg19-torchvision.")
@@ -90,6 +92,7 @@ def command(
     blend: list[float] | None,
     save_every: int | None,
     quality: int,
+    keep_metadata: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -102,9 +105,10 @@ def command(
     impasto optimize photo.jpg sky.jpg land.jpg --mask sky.png --mask land.png -o out.jpg
     """
     path = images.check_output(output)
-    for given in (content, *styles, *masks, *regions):
+    for given in (content, *styles, *masks, *regions, options["init"] or content):
         if same_file(path, Path(given)):
             raise ImpastoError(f"output {path} would overwrite an input")
+    kept = images.kept_metadata(content) if keep_metadata else None
     interval = get_preset(options["preset"]).save_every if save_every is None else save_every
     shares = blend or [1.0] * len(styles)
     if len(shares) != len(styles):
@@ -121,7 +125,7 @@ def command(
             if interval and step.iteration % interval == 0 and step.iteration < step.iterations:
                 snapshot = path.with_stem(f"{path.stem}-{step.iteration:04}")
                 try:
-                    images.save(step.preview(), snapshot, quality)
+                    images.save(step.preview(), snapshot, quality, kept)
                 except ImpastoError as error:  # a full disk must not cost the run
                     progress.note(str(error))
                 else:
@@ -129,9 +133,9 @@ def command(
 
         result = optimize(content, placed, **options, progress=not quiet, callback=on_step, on_plan=on_plan)
     try:
-        images.save(result.picture, path, quality)
+        images.save(result.picture, path, quality, kept)
     except KeyboardInterrupt:  # pressed once too often: the picture is worth the second it takes
-        images.save(result.picture, path, quality)
+        images.save(result.picture, path, quality, kept)
     _report(result, path, options["preset"], as_json, quiet)
     return _exit_code(result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -41,9 +42,10 @@ def command(
     path = images.check_output(output or f"{Path(photo).stem}-styles.jpg")
     if same_file(path, Path(photo)):
         raise ImpastoError(f"output {path} would overwrite the input")
+    fits = partial(images.check_size, format=images.writable_format(path))
     with CountProgress("stylizing", quiet) as progress:
         picture = sheet(
-            photo, styles or None, size=size, columns=columns, runtime=runtime, callback=progress.update
+            photo, styles or None, size=size, columns=columns, runtime=runtime, callback=progress.update, on_size=fits
         )
     images.save(picture, path, quality)
     if not quiet:

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from ..errors import ImpastoError, reason
+from ..files import missing
+from ..images import packed
 from ..studio.settings import StudioSettings, is_loopback
 
 DEFAULTS = StudioSettings()
@@ -86,7 +88,8 @@ def _folders(given: tuple[str, ...]) -> dict[str, Path]:
         name, _, path = one.rpartition("=")
         folder = Path(path)
         if not folder.is_dir():
-            raise ImpastoError(f"no such folder of photographs: {path}")
+            archive = packed(folder)
+            raise ImpastoError(f"{path} is {archive}") if archive else missing(path, "folder of photographs")
         name = name or folder.resolve().name or "photos"
         if name in folders:
             raise ImpastoError(f"two folders of photographs are called {name}: give one another name, NAME=FOLDER")

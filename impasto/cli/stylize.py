@@ -6,7 +6,8 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import click
@@ -40,6 +41,7 @@ PIPE = "-"
 @_option("--mask", metavar="FILE", help="White where the style goes; the photo stays elsewhere.")
 @click.option("--quality", type=click.IntRange(1, 100), default=images.DEFAULT_QUALITY, show_default=True,
               help="Of JPEG, WebP, AVIF and HEIC.")
+@click.option("--keep-metadata", is_flag=True, help="Keep the photo's date, author, copyright and camera (EXIF).")
 @_loading("--runtime", help="openvino, onnxruntime or auto.")
 @_loading("--precision", help="auto (bfloat16 where the processor computes in it) or float32.")
 @click.option("--overwrite", is_flag=True, help="Of several images: do those again whose result is there already.")
@@ -52,6 +54,7 @@ def command(
     style: str,
     output: str | None,
     quality: int,
+    keep_metadata: bool,
     runtime: str,
     precision: str,
     overwrite: bool,
@@ -75,11 +78,9 @@ def command(
     mask = options["mask"]
     if mask is not None:  # what is wrong with it is told before any work
         options["mask"] = read_file(mask, "mask")
-        decoded = images.load(mask, "mask")
-        load_mask(decoded, "mask", decoded.size)
-        del decoded
+        load_mask(mask, "mask")
     loading = {"runtime": runtime, "precision": precision}
-    asked = _Asked(inputs, output, style, mask, quality, overwrite, as_json, quiet, loading, options)
+    asked = _Asked(inputs, output, style, mask, quality, keep_metadata, overwrite, as_json, quiet, loading, options)
     if on_ray:
         return _on_ray(asked)
     return _pipe(asked) if PIPE in inputs or output == PIPE else _files(asked)
@@ -94,6 +95,7 @@ class _Asked:
     style: str
     mask: str | None
     quality: int
+    keep_metadata: bool
     overwrite: bool
     as_json: bool
     quiet: bool
@@ -122,13 +124,19 @@ class _Asked:
             click.echo(f"impasto: {len(failures)} of {tried} images failed", err=True)
         return 1 if failures else 0
 
+    def report_passed_over(self, files: Sequence[PurePath]) -> None:
+        """Of what lies in a folder: what looks like a picture and cannot be used."""
+        if files and not self.quiet:
+            click.echo(f"impasto: passed over {images.summary(files)}", err=True)
+
 
 # --- three ways to a picture -------------------------------------------------------------------------------
 
 
 def _files(asked: _Asked) -> int:
     """From files and folders to files."""
-    jobs = find_jobs(asked.inputs, asked.output, Path(asked.style).stem)
+    passed_over: list[Path] = []
+    jobs = find_jobs(asked.inputs, asked.output, Path(asked.style).stem, passed_over.append)
     asked.spare_mask(job.target for job in jobs)
     several = len(jobs) > 1 or Path(asked.inputs[0]).is_dir()
     stylizer = asked.stylizer()
@@ -147,6 +155,7 @@ def _files(asked: _Asked) -> int:
             run_jobs(
                 jobs, stylizer, asked.options, asked.quality, asked.overwrite or not several, on_done,
                 lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
+                asked.keep_metadata,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not finished:
@@ -160,6 +169,7 @@ def _files(asked: _Asked) -> int:
     else:
         code = 0
         asked.say(_line(finished[0], stylizer))
+    asked.report_passed_over(passed_over)
     if interrupted:
         left = len(jobs) - len(finished)
         again = "" if asked.overwrite else ": the same command goes on"
@@ -175,8 +185,8 @@ def _on_ray(asked: _Asked) -> int:
 
     with CountProgress("stylizing", asked.quiet) as progress:
         result = stylize_with_ray(
-            asked.inputs[0], asked.output, asked.style, quality=asked.quality, overwrite=asked.overwrite,
-            progress=progress.update, **asked.loading, **asked.options,
+            asked.inputs[0], asked.output, asked.style, quality=asked.quality, keep_metadata=asked.keep_metadata,
+            overwrite=asked.overwrite, progress=progress.update, **asked.loading, **asked.options,
         )  # fmt: skip
     if asked.as_json:
         for one in result.images:
@@ -184,7 +194,9 @@ def _on_ray(asked: _Asked) -> int:
     failures = [f"{one.input}: {one.error}" for one in result.images if one.error]
     made = len(result.images) - len(failures)
     line = f"{asked.output}  {made} made, {result.skipped} there already, {len(failures)} failed"
-    return asked.sum_up(line, failures, len(result.images))
+    code = asked.sum_up(line, failures, len(result.images))
+    asked.report_passed_over([PurePosixPath(name) for name in result.passed_over])
+    return code
 
 
 def _pipe(asked: _Asked) -> int:
@@ -206,12 +218,15 @@ def _pipe(asked: _Asked) -> int:
         raise ImpastoError("no image on stdin")
     stylizer = asked.stylizer()
     start = time.perf_counter()
-    picture = stylizer.picture(data if source == PIPE else source, **asked.options)
+    kind = images.writable_format(target) if target else "JPEG" if data[:2] == b"\xff\xd8" else "PNG"
+    fits = partial(images.check_size, format=kind)
+    picture = stylizer.picture(data if source == PIPE else source, **asked.options, on_size=fits)
+    kept = images.kept_metadata(data) if asked.keep_metadata else None
     if target is None:
-        sys.stdout.buffer.write(images.encode(picture, "JPEG" if data[:2] == b"\xff\xd8" else "PNG", asked.quality))
+        sys.stdout.buffer.write(images.encode(picture, kind, asked.quality, kept))
         sys.stdout.buffer.flush()
         return 0
-    images.save(picture, target, asked.quality)
+    images.save(picture, target, asked.quality, kept)
     done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
     if asked.as_json:
         echo_json(_as_json(done, stylizer))

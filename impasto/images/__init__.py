@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import attributes
-from .decoding import PIXEL_LIMIT, READABLE, SUFFIXES, ImageLike, load, size_of
-from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, encode, save, writable_format
+from .decoding import PIXEL_LIMIT, READABLE, ImageLike, called, load, size_of
+from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, check_size, encode, save, writable_format
+from .kept import Kept, kept_metadata
+from .kinds import SUFFIXES, is_readable, packed, summary, unusable
 from .picture import HIDDEN, FloatArray, Picture, blocks, fit, resize
 
 if TYPE_CHECKING:
     from .tensors import from_tensor, to_tensor
 
 __all__ = [
-    "DEFAULT_QUALITY", "HIDDEN", "PIXEL_LIMIT", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike",
-    "Picture", "blocks", "check_output", "encode", "fit", "from_tensor", "load", "resize", "save", "size_of",
-    "to_tensor", "writable_format",
+    "DEFAULT_QUALITY", "HIDDEN", "PIXEL_LIMIT", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike", "Kept",
+    "Picture", "blocks", "called", "check_output", "check_size", "encode", "fit", "from_tensor", "is_readable",
+    "kept_metadata", "load", "packed", "resize", "save", "size_of", "summary", "to_tensor", "unusable",
+    "writable_format",
 ]  # fmt: skip
 
 __getattr__ = attributes(__name__, {"from_tensor": "tensors", "to_tensor": "tensors"})

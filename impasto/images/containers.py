@@ -61,7 +61,7 @@ def _jpeg(data: bytes) -> tuple[bytes, Metadata]:
     whole = all(len(part) > 1 and part[1] == len(profile) for part in profile)  # each says how many there are
     icc = b"".join(part[2:] for part in sorted(profile)) if whole else b""
     kept.append(memoryview(data)[position:])
-    return b"".join(kept), Metadata(orientation_of(exif, xmp), icc or None)
+    return b"".join(kept), Metadata(orientation_of(exif, xmp), icc or None, exif)
 
 
 # --- WebP (RFC 9649) ---
@@ -85,7 +85,8 @@ def _webp(data: bytes) -> tuple[bytes, Metadata]:
             found.setdefault(kind, chunk[8 : 8 + length])
         position = end
     body = b"".join(kept)
-    metadata = Metadata(orientation_of(found.get(b"EXIF", b""), found.get(b"XMP ", b"")), found.get(b"ICCP") or None)
+    exif, profile = found.get(b"EXIF", b""), found.get(b"ICCP") or None
+    metadata = Metadata(orientation_of(exif, found.get(b"XMP ", b"")), profile, exif)
     return b"RIFF" + struct.pack("<I", len(body)) + body, metadata
 
 

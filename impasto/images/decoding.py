@@ -19,12 +19,12 @@ from ..files import read_file
 from . import pfm, raw
 from .containers import pixels_alone
 from .directories import Tag
-from .heif import HEIF_SUFFIXES, register_heif
+from .heif import register_heif
+from .kinds import recognized
 from .metadata import orientation_of
 from .picture import FloatArray, Picture
 from .png import SIGNATURE, Png
 from .profiles import deep_to_srgb, to_srgb
-from .raw import RAW_SUFFIXES
 from .reading import UnsupportedError, silenced_stderr, silenced_warnings
 from .tiff import Tiff
 
@@ -32,11 +32,6 @@ ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Pic
 
 # Formats that Pillow decodes itself; others (EPS …) would start outside programs.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
-# How the names of images end, for finding them in folders.
-SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", ".pfm", ".avif", ".heic",
-    ".heif", *RAW_SUFFIXES,
-)  # fmt: skip
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 _DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError)
 _AlphaOf = Callable[[NDArray[Any]], NDArray[Any] | None]
@@ -63,17 +58,22 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     if isinstance(source, Picture):
         return source
     if isinstance(source, np.ndarray):
-        return _from_array(source, f"the {what}")
+        return _from_array(source, called(source, what))
     if isinstance(source, Image.Image):
-        with _decoding_errors(f"the {what}"), silenced_warnings:
-            return _from_array(_decode_pillow(source), f"the {what}")
+        with _decoding_errors(called(source, what)), silenced_warnings:
+            return _from_array(_decode_pillow(source), called(source, what))
     if isinstance(source, bytes):
-        return _open(source, f"the {what}", "", short_side)
+        return _open(source, called(source, what), "", short_side)
     try:
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    return _open(read_file(path, what), f"{what} {path}", path.suffix.lower(), short_side)
+    return _open(read_file(path, what), called(path, what), path.suffix.lower(), short_side)
+
+
+def called(source: ImageLike, what: str) -> str:
+    """What error messages call an image: "content image photo.jpg", or "the content image" where it is no file."""
+    return f"{what} {source}" if isinstance(source, (str, os.PathLike)) else f"the {what}"
 
 
 def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
@@ -82,7 +82,7 @@ def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
     Raises:
         ImpastoError: no image, or beyond the decompression-bomb limit.
     """
-    with _decoding_errors(f"the {what}"), silenced_warnings:
+    with _decoding_errors(f"the {what}", data), silenced_warnings:
         if raw.is_raw(data):
             return raw.size(data)
         if pfm.is_pfm(data):
@@ -95,20 +95,20 @@ def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
 
 
 def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
-    needs = " (HEIC needs: pip install 'impasto[formats]')" if suffix in HEIF_SUFFIXES and not register_heif() else ""
-    with _decoding_errors(name, needs), silenced_warnings:
+    with _decoding_errors(name, data), silenced_warnings:
         return _from_array(_decode(data, suffix, short_side), name)
 
 
 @contextlib.contextmanager
-def _decoding_errors(name: str, needs: str = "") -> Iterator[None]:
-    """What decoders raise for files that are damaged or foreign, as one kind of error."""
+def _decoding_errors(name: str, data: bytes = b"") -> Iterator[None]:
+    """What decoders raise for files that are damaged or foreign, as one kind of error. data: the file's."""
     try:
         yield
     except Image.DecompressionBombError:
         raise ImpastoError(f"{name} is larger than {PIXEL_LIMIT / 1e6:.0f} megapixels: scale it down first") from None
     except UnidentifiedImageError:
-        raise ImpastoError(f"{name} is not an image that can be read{needs}") from None
+        kind = recognized(data)
+        raise ImpastoError(f"{name} is not an image that can be read{f' (it is {kind})' if kind else ''}") from None
     except UnsupportedError as error:
         raise ImpastoError(f"{name} {error}") from None
     except _DECODER_ERRORS as error:

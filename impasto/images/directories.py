@@ -34,6 +34,7 @@ class Tag(IntEnum):
     SUB_IFDS = 330
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339
+    EXIF = 34665
     ICC_PROFILE = 34675
     DNG_VERSION = 50706
 
@@ -93,6 +94,14 @@ class Directory:
             ValueError: it lies beyond the end of the file.
         """
         return next(iter(self.numbers(tag)), default)
+
+    def below(self, tag: int) -> Directory | None:
+        """The directory that a tag leads to; None where there is none that can be read."""
+        try:
+            place = self.number(tag, 0)
+        except ValueError:
+            return None
+        return _directory(self.data, self.order, self.big, place) if place else None
 
     @property
     def is_thumbnail(self) -> bool:

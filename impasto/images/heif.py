@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-HEIF_SUFFIXES = (".heic", ".heif")
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # the last one is of cameras
 
 
 @cache

@@ -8,22 +8,22 @@ import numpy as np
 
 from ..errors import ImpastoError
 from .color import luminance
-from .decoding import ImageLike, load
+from .decoding import ImageLike, called, load
 from .picture import HIDDEN, FloatArray, Picture, blocks, resize
 
 _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 
-def load_mask(mask: ImageLike, what: str, size: tuple[int, int]) -> FloatArray:
-    """A mask's luminance at a size; what is transparent is as good as black."""
+def load_mask(mask: ImageLike, what: str, size: tuple[int, int] | None = None) -> FloatArray:
+    """A mask's luminance at a size, by default its own; what is transparent is as good as black."""
     picture = load(mask, what)
     values = luminance(picture.pixels)
     if picture.alpha is not None:
         values = values * picture.alpha
-    if values.shape != (size[1], size[0]):
+    if size is not None and values.shape != (size[1], size[0]):
         values = resize(values, size)
     if values.max() < 0.5:
-        raise ImpastoError(f"a {what} has no white in it: white marks where the style {_MARKS[what]}")
+        raise ImpastoError(f"{called(mask, what)} has no white in it: white marks where the style {_MARKS[what]}")
     return values
 
 

@@ -14,10 +14,11 @@ _LARGEST_PROFILE = 1 << 26  # bytes: what decompresses to more is no profile
 
 @dataclass(frozen=True)
 class Metadata:
-    """orientation: as in EXIF, from 1, upright, to 8. profile: an ICC profile."""
+    """orientation: as in EXIF, from 1, upright, to 8. profile: an ICC profile. exif: an EXIF block."""
 
     orientation: int = 1
     profile: bytes | None = None
+    exif: bytes = b""
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:

@@ -38,6 +38,11 @@ class Picture:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
+    @property
+    def hidden(self) -> bool:
+        """Whether it is wholly transparent."""
+        return self.alpha is not None and bool(self.alpha.max() <= HIDDEN)
+
     def to_pil(self) -> Image.Image:
         """The picture as an 8-bit Pillow image, RGB or RGBA."""
         return Image.fromarray(self.quantized(8))

@@ -92,6 +92,13 @@ class Png:
         return np.where(same.all(axis=2), 0, top).astype(samples.dtype)
 
 
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """A file with one more chunk, right after its header."""
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    head = len(SIGNATURE) + 25
+    return png[:head] + chunk + png[head:]
+
+
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
     """Kind, content and whole of each chunk. What follows the pixels may be damaged: there is always an end."""
     view, position, passed = memoryview(data), len(SIGNATURE), False
@@ -133,7 +140,7 @@ class _Around:
                     self._exif = self._exif or _raw_profile(text)
 
     def metadata(self) -> Metadata:
-        return Metadata(orientation_of(self._exif, self._xmp), self._profile or None)
+        return Metadata(orientation_of(self._exif, self._xmp), self._profile or None, self._exif)
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:

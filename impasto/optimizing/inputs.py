@@ -47,13 +47,15 @@ class Painting:
 class Inputs:
     """Everything decoded: the photograph at the result's size, the paintings at their own.
 
-    margin: px of mirrored photograph around it on the canvas that is optimised, cut off at the end.
+    margin: px of mirrored photograph around it on the canvas that is optimised, cut off at the end. begun: a picture to
+    begin from, of the photograph's size, or None.
     """
 
     content: Picture
     paintings: list[Painting]
     preserve_color: str | None
     margin: int = 0
+    begun: FloatArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,13 +68,15 @@ class Inputs:
         long_side: int,
         preserve_color: str | None,
         margin: float = 0.0,
+        begun: ImageLike | None = None,
     ) -> Inputs:
-        picture = images.load(content, "content image")
+        picture, name = images.load(content, "content image"), images.called(content, "content image")
         size = images.fit(picture.size, long_side)
-        _check_side("content image", picture.size, size)
-        if picture.alpha is not None and picture.alpha.max() == 0:
-            raise ImpastoError("the content image is wholly transparent: there is nothing to paint")
+        _check_side(name, picture.size, size)
+        if picture.hidden:
+            raise ImpastoError(f"{name} is wholly transparent: there is nothing to paint")
         picture = opaque_where_hidden(picture.resized(size))
+        start = None if begun is None else _load_begun(begun, picture)
         several = styles if isinstance(styles, Sequence) and not isinstance(styles, (str, bytes)) else [styles]
         given = [style if isinstance(style, Style) else Style(style) for style in several]
         if not given:
@@ -87,7 +91,7 @@ class Inputs:
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
-        return Inputs(picture, paintings, preserve_color, round(margin * long_side))
+        return Inputs(picture, paintings, preserve_color, round(margin * long_side), start)
 
     @property
     def canvas_size(self) -> tuple[int, int]:
@@ -97,8 +101,15 @@ class Inputs:
     @cached_property
     def pixels(self) -> FloatArray:
         """What is painted: the photograph, or its luminance, on the canvas."""
-        luminance = self.preserve_color == "luminance"
-        return self.on_canvas(color.gray(self.content.pixels) if luminance else self.content.pixels)
+        return self._to_paint(self.content.pixels)
+
+    @property
+    def begun_pixels(self) -> FloatArray | None:
+        """What is begun from, or its luminance, on the canvas; None where no picture is given."""
+        return None if self.begun is None else self._to_paint(self.begun)
+
+    def _to_paint(self, pixels: FloatArray) -> FloatArray:
+        return self.on_canvas(color.gray(pixels) if self.preserve_color == "luminance" else pixels)
 
     def on_canvas(self, array: FloatArray) -> FloatArray:
         """(H, W) or (H, W, C) of the photograph, mirrored outward into the margin."""
@@ -131,20 +142,39 @@ class Inputs:
         return Picture(pixels.astype(np.float32), original.alpha, self.content.depth)
 
 
+def _load_begun(begun: ImageLike, content: Picture) -> FloatArray:
+    """A picture to begin from, at the photograph's size, which shows where that one is transparent."""
+    picture, name = images.load(begun, "init picture"), images.called(begun, "init picture")
+    (width, height), (wide, high) = content.size, picture.size
+    # Rounding apart: by a pixel of the smaller one, or a fiftieth.
+    apart = abs(wide * height - high * width)
+    if apart > max(wide, high, width, height, wide * height / 50):
+        raise ImpastoError(
+            f"{name} of {wide}×{high} px has another shape than the result of {width}×{height} px: crop one of them"
+        )
+    if picture.hidden:
+        raise ImpastoError(f"{name} is wholly transparent: there is nothing to begin from")
+    picture = picture.resized(content.size)
+    if picture.alpha is None:
+        return picture.pixels
+    shown = picture.alpha[..., None]
+    return (picture.pixels * shown + content.pixels * (1 - shown)).astype(np.float32)
+
+
 def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> None:
     if min(original) < MIN_SIDE or min(size) < MIN_SIDE:
         raise ImpastoError(
-            f"the {name} of {original[0]}×{original[1]} px is too small"
+            f"{name} of {original[0]}×{original[1]} px is too small"
             + (f" or too narrow for {size[0]}×{size[1]} px" if min(original) >= MIN_SIDE else "")
             + f": at least {MIN_SIDE} px on each side are needed"
         )
 
 
 def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
-    picture = images.load(style.image, "style image")
-    _check_side("style image", picture.size, picture.size)
-    if picture.alpha is not None and picture.alpha.max() == 0:
-        raise ImpastoError("the style image is wholly transparent: it shows no style")
+    picture, name = images.load(style.image, "style image"), images.called(style.image, "style image")
+    _check_side(name, picture.size, picture.size)
+    if picture.hidden:
+        raise ImpastoError(f"{name} is wholly transparent: it shows no style")
     picture = opaque_where_hidden(picture)
     mask = None if style.mask is None else masks.load(style.mask)
     region = None if style.region is None else load_mask(style.region, "style mask", picture.size)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -95,7 +97,7 @@ def optimize(
     style_loss: str | None = None,
     style_scale: float = 1.0,
     strength: float = 1.0,
-    init: str | None = None,
+    init: ImageLike | None = None,
     optimizer: str | None = None,
     preserve_color: str | None = None,
     seed: int = 0,
@@ -124,7 +126,9 @@ def optimize(
         style_scale: stroke size; 1 shows the painting at the picture's own number of pixels, 2 doubles its strokes.
         strength: 0 (the photograph) … 1 (the preset's full style), continuous: the style statistics aimed at
             lie that far between the photograph's own and the painting's.
-        init: "content", "noise", "blend" (of the two) or "style".
+        init: what to begin from: "content", "noise", "blend" (of the two), "style", or a picture of the result's shape
+            (an earlier result, touched up or smaller, or the last frame's): then only the last stage is run, for the
+            coarse ones would blur it.
         optimizer: "adam" or "lbfgs".
         preserve_color: "luminance" paints in grey under the photograph's colours; "match" recolours the
             painting to the photograph's mean and covariance first.
@@ -147,11 +151,12 @@ def optimize(
         ImpastoError: bad input, too little memory, or a loss that is not finite from the start.
     """
     start = time.perf_counter()
+    named, begun = _beginning(init)
     recipe = _resolve(
         get_preset(preset) if isinstance(preset, str) else preset,
         content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
         content_layers=content_layers, style_layers=style_layers, style_loss=style_loss,
-        init=init, optimizer=optimizer, loss_network=loss_network,
+        init=named, optimizer=optimizer, loss_network=loss_network,
     )  # fmt: skip
     check_integer("size", size, MIN_SIDE, MAX_SIDE)
     check_number("style scale", style_scale, 0.1, 10)
@@ -161,7 +166,7 @@ def optimize(
         check_number("memory", memory, 0.001, 1e6)
     if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
         raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
-    inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin)
+    inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin, begun)
     canvas = inputs.canvas_size
     layers = [*recipe.content_layers, *recipe.style_layers]
     compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)
@@ -169,11 +174,12 @@ def optimize(
     network = LossNetwork(loaded, recipe.pooling, recipe.padding, compute.device, compute.dtype)
     network.check_layers(layers)
     smallest = max(MIN_SIDE, *(stride(layer) for layer in layers))
-    stages = schedule(recipe, max(canvas), iterations, math.ceil(smallest * max(canvas) / min(inputs.size)))
+    shortest = math.ceil(smallest * max(canvas) / min(inputs.size)) if begun is None else max(canvas)
+    stages = schedule(recipe, max(canvas), iterations, shortest)
     free = available_memory(compute.device) if memory is None else int(memory * 1e9)
-    style_pixels = int(canvas[0] * canvas[1] * style_scale**2 * len(inputs.paintings))
+    given = canvas[0] * canvas[1] * (style_scale**2 * len(inputs.paintings) + (begun is not None))
     tile, needed = choose_tile(
-        canvas, free, layers, network.architecture, compute.dtype, recipe.optimizer, style_pixels
+        canvas, free, layers, network.architecture, compute.dtype, recipe.optimizer, int(given)
     )
     plan = Plan(
         inputs.size, canvas, tuple(stages), needed, free, tile,
@@ -223,6 +229,15 @@ def _resolve(preset: Preset, **overrides: object) -> Preset:
         precision = "float32" if recipe.optimizer == "lbfgs" else recipe.precision
         recipe = replace(recipe, learning_rate=rate, precision=precision, clamp=recipe.optimizer == "adam")
     return recipe
+
+
+def _beginning(init: ImageLike | None) -> tuple[str | None, ImageLike | None]:
+    """A name in `INITS`, or None for the preset's; and a picture to begin from, if one is given."""
+    if init is None or (isinstance(init, str) and init in INITS):
+        return init, None
+    if isinstance(init, str) and Path(init).name == init and not Path(init).suffix and not os.path.exists(init):
+        raise unknown("init", init, (*INITS, "a picture's file"))
+    return None, init
 
 
 def _choose_compute(device: str, precision: str) -> Compute:
@@ -280,7 +295,7 @@ class _Run:
 
         So below a strength of a quarter its steps shrink with it.
         """
-        if preset.init != "content" or preset.optimizer != "adam":
+        if preset.init != "content" or self.inputs.begun is not None or preset.optimizer != "adam":
             return preset
         return replace(preset, learning_rate=preset.learning_rate * min(1.0, 4 * self.staging.terms.strength))
 
@@ -307,6 +322,9 @@ class _Run:
         return self.inputs.finish(images.from_tensor(image))
 
     def _initial(self, photo: Tensor) -> Tensor:
+        begun = self.inputs.begun_pixels
+        if begun is not None:
+            return images.to_tensor(images.resize(begun, (photo.shape[-1], photo.shape[-2])), self.device)
         kind = self.preset.init
         if kind == "content":
             return photo

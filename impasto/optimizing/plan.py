@@ -63,11 +63,11 @@ def memory_needed(
     architecture: str,
     dtype: torch.dtype,
     optimizer: str,
-    style_pixels: int = 0,
+    given_pixels: int = 0,
 ) -> int:
     """Bytes a run takes at its peak, for a result of `pixels` whose network sees `window_pixels` at a time.
 
-    style_pixels: of all style images together, at the size they are looked at.
+    given_pixels: of all style images together, at the size they are looked at, and of a picture to begin from.
 
     Measured against the peak resident memory of real runs: see benchmarks/RESULTS.md.
     """
@@ -76,7 +76,7 @@ def memory_needed(
     network = window_pixels * (activation_values(layers, architecture) * width + working)
     copies = _IMAGE_COPIES + (_LBFGS_COPIES if optimizer == "lbfgs" else 0)
     targets = pixels * 32 * width  # content targets: 512 channels at an eighth of the size are 8 values a pixel
-    return int(_FIXED_BYTES + network + (pixels * copies + style_pixels * 3) * 3 * 4 + targets)
+    return int(_FIXED_BYTES + network + (pixels * copies + given_pixels * 3) * 3 * 4 + targets)
 
 
 def choose_tile(
@@ -86,7 +86,7 @@ def choose_tile(
     architecture: str,
     dtype: torch.dtype,
     optimizer: str,
-    style_pixels: int = 0,
+    given_pixels: int = 0,
 ) -> tuple[int | None, int]:
     """The largest tile (None: no tiling) that fits in 90 % of the available memory, and the bytes it needs.
 
@@ -97,7 +97,7 @@ def choose_tile(
         # The largest window: a tile that its half-sized neighbour has joined, and the halo.
         sides = [side if tile is None else min(side, tile * 3 // 2 + 2 * HALO) for side in size]
         window, pixels = sides[0] * sides[1], size[0] * size[1]
-        return memory_needed(pixels, window, layers, architecture, dtype, optimizer, style_pixels)
+        return memory_needed(pixels, window, layers, architecture, dtype, optimizer, given_pixels)
 
     budget = int(available * 0.9)
     if needed(None) <= budget:

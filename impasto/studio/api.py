@@ -97,6 +97,7 @@ async def stylize(
     preserve_color: Annotated[PreserveColor | None, Form()] = None,
     format: Annotated[Literal["png", "jpeg", "webp"], Form()] = "jpeg",
     quality: Annotated[int, Form(ge=1, le=100)] = images.DEFAULT_QUALITY,
+    keep_metadata: Annotated[bool, Form(description="date, author, copyright and camera")] = False,
 ) -> Response:
     """Paint a photograph in a style, in one pass of its network."""
     check_options(strength, style_scale, size, preserve_color)
@@ -105,14 +106,18 @@ async def stylize(
     async with context.turn():
         data = await _picture(image, "image", context.settings.limits)
 
-        def painted() -> bytes:
+        def check(result: tuple[int, int]) -> None:
             limit = context.settings.limits.pixels
-            if size is not None and _pixels(images.fit(images.size_of(data, "image"), size)) > limit:
+            if _pixels(result) > limit:
                 raise HTTPException(413, f"the result would have more than {limit / 1e6:.0f} megapixels")
+            images.check_size(result, encoder)
+
+        def painted() -> bytes:
             picture = context.stylizer(style).picture(
-                data, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color
-            )
-            return images.encode(picture, encoder, quality)
+                data, strength=strength, style_scale=style_scale, size=size, preserve_color=preserve_color,
+                on_size=check,
+            )  # fmt: skip
+            return images.encode(picture, encoder, quality, images.kept_metadata(data) if keep_metadata else None)
 
         return Response(await anyio.to_thread.run_sync(painted), media_type=media_type)
 
@@ -135,6 +140,7 @@ async def paint(
     preserve_color: Annotated[PreserveColor | None, Form()] = None,
     content_weight: Annotated[float | None, Form(ge=0, le=1000)] = None,
     seed: Annotated[int, Form(ge=0, le=2**31)] = 0,
+    keep_metadata: Annotated[bool, Form(description="date, author, copyright and camera")] = False,
 ) -> JobStatus:
     """Paint a photograph in the style of paintings by the iterative method: minutes, any painting."""
     device = _device(context)
@@ -152,7 +158,7 @@ async def paint(
             "preset": preset, "size": size, "strength": strength, "style_scale": style_scale, "seed": seed,
             "preserve_color": preserve_color, "content_weight": content_weight,
         }  # fmt: skip
-        job = Job("paint", _stem(photo), folder, work.paint(source, targets, device, options))
+        job = Job("paint", _stem(photo), folder, work.paint(source, targets, device, options, keep_metadata))
         return _status(context.jobs.submit(job, device), context)
 
 

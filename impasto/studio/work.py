@@ -19,10 +19,12 @@ from .jobs import CancelledError, ClosedError, Job, Point
 PREVIEW_SECONDS, PREVIEW_SIDE, PREVIEW_QUALITY = 1.0, 768, 85
 
 
-def paint(photo: Path, paintings: Sequence[Path], device: str, options: Mapping[str, Any]) -> Callable[[Job], Path]:
+def paint(
+    photo: Path, paintings: Sequence[Path], device: str, options: Mapping[str, Any], keep_metadata: bool = False
+) -> Callable[[Job], Path]:
     """A job that paints a photograph in the style of paintings.
 
-    options: keywords of `optimize`.
+    options: keywords of `optimize`. keep_metadata: see `images.kept_metadata`.
     """
 
     def work(job: Job) -> Path:
@@ -45,7 +47,7 @@ def paint(photo: Path, paintings: Sequence[Path], device: str, options: Mapping[
         job.stopped = result.stopped
         job.show(_small(result.picture))
         path = job.folder / "result.png"
-        images.save(result.picture, path)
+        images.save(result.picture, path, kept=images.kept_metadata(photo) if keep_metadata else None)
         return path
 
     return work

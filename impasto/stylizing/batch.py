@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 from .. import images
 from ..errors import ImpastoError, one_line, reason
-from ..files import PathLike, walk
+from ..files import PathLike, missing, walk
 from .stylization import Stylizer
 
 
@@ -34,7 +35,9 @@ class Done:
     skipped: bool = False
 
 
-def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) -> list[Job]:
+def find_jobs(
+    sources: Sequence[PathLike], output: PathLike | None, style: str, pass_over: Callable[[Path], object] | None = None
+) -> list[Job]:
     """The images among files and folders, and where they go.
 
     Folders are searched recursively and their tree is kept. One file goes to `output` or, by default, to NAME-STYLE in
@@ -46,6 +49,7 @@ def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) 
         output: a file for a single file, else a folder, which may not exist yet. Ending in a slash, it is a folder
             for a single file, too.
         style: the style's name.
+        pass_over: told of each file in a folder that looks like a picture and cannot be used.
 
     Raises:
         ImpastoError: an empty name, a source that does not exist, a folder without images, an output of the wrong
@@ -55,7 +59,8 @@ def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) 
         raise ImpastoError("the name of an image or of the output is empty")  # a Path would be the working folder
     folder = output is not None and os.fspath(output).endswith(("/", os.sep))
     try:
-        jobs = _find_jobs([Path(source) for source in sources], None if output is None else Path(output), folder, style)
+        target = None if output is None else Path(output)
+        jobs = _find_jobs([Path(source) for source in sources], target, folder, style, pass_over or (lambda _: None))
         inputs = {job.source.resolve() for job in jobs}
         for job in jobs:
             if job.target.resolve() in inputs:
@@ -65,11 +70,13 @@ def find_jobs(sources: Sequence[PathLike], output: PathLike | None, style: str) 
     return jobs
 
 
-def _find_jobs(sources: Sequence[Path], output: Path | None, folder: bool, style: str) -> list[Job]:
+def _find_jobs(
+    sources: Sequence[Path], output: Path | None, folder: bool, style: str, pass_over: Callable[[Path], object]
+) -> list[Job]:
     """folder: whether `output` is one, even if it does not exist."""
     for source in sources:
         if not source.exists():
-            raise ImpastoError(f"no such image: {source}")
+            raise missing(source, "image")
     folder = folder or (output is not None and output.is_dir())
     if len(sources) == 1 and not sources[0].is_dir() and not folder:
         target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
@@ -81,10 +88,12 @@ def _find_jobs(sources: Sequence[Path], output: Path | None, folder: bool, style
     for source in sources:
         if source.is_dir():
             root = output or Path(f"{source.resolve().name}-{style}")
-            inside = [Job(file, root / target_under(file.relative_to(source))) for file in _images_in(source, root)]
+            inside, unusable = _pictures_in(source, root)
             if not inside:
-                raise ImpastoError(f"no images in {source}")
-            found += inside
+                raise no_images(str(source), unusable)
+            found += [Job(file, root / target_under(file.relative_to(source))) for file in inside]
+            for file in unusable:
+                pass_over(file)
         else:
             name = target_name(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
             found.append(Job(source, (output or Path()) / name))
@@ -104,11 +113,12 @@ def run_jobs(
     overwrite: bool,
     callback: Callable[[Done], object] | None = None,
     progress: Callable[[float], object] | None = None,
+    keep_metadata: bool = False,
 ) -> list[Done]:
     """Stylize all; an image that cannot be read or written does not stop the others.
 
     options: keywords of `Stylizer.picture`. overwrite: do again what is there already. callback: told of each.
-    progress: told the share of an image that is done.
+    progress: told the share of an image that is done. keep_metadata: see `images.kept_metadata`.
     """
     results = []
     for job in jobs:
@@ -117,14 +127,16 @@ def run_jobs(
             if not overwrite and job.target.exists():
                 done = Done(job, skipped=True)
             else:
-                picture = stylizer.picture(job.source, **options, progress=progress)
+                fits = partial(images.check_size, format=images.writable_format(job.target))
+                kept = images.kept_metadata(job.source) if keep_metadata else None
+                picture = stylizer.picture(job.source, **options, progress=progress, on_size=fits)
                 job.target.parent.mkdir(parents=True, exist_ok=True)
-                images.save(picture, job.target, quality)
+                images.save(picture, job.target, quality, kept)
                 done = Done(job, picture.size, time.perf_counter() - start)
         except MemoryError:
             done = Done(job, error=f"out of memory for {job.source}: choose a smaller --size")
         except (ImpastoError, OSError) as error:
-            done = Done(job, error=one_line(error))
+            done = Done(job, error=_naming(job.source, one_line(error)))
         except ImportError:
             raise
         except Exception as error:  # whatever a decoder may raise: one image does not stop the others
@@ -136,17 +148,38 @@ def run_jobs(
 
 
 def is_image(name: PurePath) -> bool:
-    """Whether a file, by its name relative to the folder that is searched, is an image, and not hidden."""
-    return name.suffix.lower() in images.SUFFIXES and not any(part.startswith(".") for part in name.parts)
+    """Whether a file is an image that can be read, by its name relative to the folder that is searched; not hidden."""
+    return images.is_readable(name) and not is_hidden(name)
 
 
-def images_under(folder: Path) -> list[Path]:
-    """In alphabetical order. Folders below that cannot be read are among them: see `walk`."""
-    return [path for path in sorted(walk(folder)) if is_image(path.relative_to(folder)) or os.path.isdir(path)]
+def is_hidden(name: PurePath) -> bool:
+    """Whether a file is hidden, by its name relative to the folder that is searched."""
+    return any(part.startswith(".") for part in name.parts)
+
+
+def look_alike(name: PurePath) -> bool:
+    """Whether a file looks like a picture and cannot be used, by its name relative to the folder that is searched."""
+    return images.unusable(name) is not None and not is_hidden(name)
+
+
+def pictures_under(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Images, and files that look like some and cannot be used; in alphabetical order.
+
+    Folders below that cannot be read are among the images: see `walk`.
+    """
+    files = [(path, path.relative_to(folder)) for path in sorted(walk(folder))]
+    found = [path for path, name in files if is_image(name) or os.path.isdir(path)]
+    return found, [path for path, name in files if look_alike(name)]
+
+
+def no_images(place: str, unusable: Sequence[PurePath]) -> ImpastoError:
+    """The error for a folder without images that can be used. unusable: files in it that look like some."""
+    told = images.summary(unusable)
+    return ImpastoError(f"no images in {place}{f' that can be used, but {told}' if told else ''}")
 
 
 def target_under(name: PurePath) -> PurePath:
-    """Where what `images_under` found goes, below another folder; of a folder that cannot be read, where nothing is."""
+    """Where what `pictures_under` found goes, below another folder; of an unreadable folder, where nothing is."""
     return target_name(name) if is_image(name) else name / name.name
 
 
@@ -155,11 +188,21 @@ def target_name(name: PurePath) -> PurePath:
     return name if name.suffix.lower() in images.WRITABLE else name.with_name(name.name + ".png")
 
 
-def _images_in(folder: Path, output: Path) -> Iterator[Path]:
-    """All but what lies in `output`, unless the folder itself does."""
+def _pictures_in(folder: Path, output: Path) -> tuple[list[Path], list[Path]]:
+    """`pictures_under` a folder but for what lies in `output`, unless the folder itself does."""
     left_out = output.resolve()
     around = folder.resolve().is_relative_to(left_out)
-    return (path for path in images_under(folder) if around or not path.resolve().is_relative_to(left_out))
+
+    def is_kept(path: Path) -> bool:
+        return around or not path.resolve().is_relative_to(left_out)
+
+    found, unusable = pictures_under(folder)
+    return list(filter(is_kept, found)), list(filter(is_kept, unusable))
+
+
+def _naming(source: Path, message: str) -> str:
+    """A message that names the file it is about."""
+    return message if str(source) in message else f"{source}: {message}"
 
 
 def _suffix(source: Path) -> str:

@@ -35,6 +35,7 @@ def sheet(
     columns: int | None = None,
     runtime: str = "auto",
     callback: Callable[[int, int], object] | None = None,
+    on_size: Callable[[tuple[int, int]], object] | None = None,
 ) -> Picture:
     """A photograph and its stylized images, each under its style's name.
 
@@ -45,6 +46,7 @@ def sheet(
         columns: pictures in a row; by default as many as make the sheet about as wide as it is high.
         runtime: see `Stylizer`.
         callback: told how many styles of how many are done.
+        on_size: told the sheet's (width, height) before anything is painted; what it raises ends the work.
 
     Raises:
         ImpastoError: no image, an unknown style, no styles at all, or an option out of its range.
@@ -57,23 +59,28 @@ def sheet(
     if not chosen:
         raise ImpastoError("no styles: give names or style models' files")
     photo = images.load(image)
+    if photo.hidden:
+        raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
     photo = photo.resized(images.fit(photo.size, size))
+    step = photo.size[0] + GAP, photo.size[1] + CAPTION + GAP
+    count = len(chosen) + 1
+    across = min(columns or math.ceil(math.sqrt(count * step[1] / step[0])), count)
+    whole = across * step[0] + GAP, math.ceil(count / across) * step[1] + GAP
+    if on_size:
+        on_size(whole)
     cells = [_Cell(photo.to_pil(), "photograph")]
     for index, style in enumerate(chosen):
         stylizer = Stylizer(style, runtime=runtime)
         cells.append(_Cell(stylizer(photo), stylizer.about.name))
         if callback:
             callback(index + 1, len(chosen))
-    width, height = photo.size
-    across = columns or math.ceil(math.sqrt(len(cells) * (height + CAPTION + GAP) / (width + GAP)))
-    return _laid_out(cells, min(across, len(cells)))
+    return _laid_out(cells, across, step, whole)
 
 
-def _laid_out(cells: Sequence[_Cell], columns: int) -> Picture:
+def _laid_out(cells: Sequence[_Cell], columns: int, step: tuple[int, int], size: tuple[int, int]) -> Picture:
+    """Rows of so many cells on a sheet of a size; step: from one to the next."""
     width, height = cells[0].picture.size
-    rows = math.ceil(len(cells) / columns)
-    step = width + GAP, height + CAPTION + GAP
-    paper = Image.new("RGB", (columns * step[0] + GAP, rows * step[1] + GAP), PAPER)
+    paper = Image.new("RGB", size, PAPER)
     draw, font = ImageDraw.Draw(paper), ImageFont.load_default(size=15)
     for index, cell in enumerate(cells):
         left, top = GAP + index % columns * step[0], GAP + index // columns * step[1]

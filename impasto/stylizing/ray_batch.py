@@ -8,6 +8,7 @@ import posixpath
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ from .. import images
 from ..errors import ImpastoError, one_line, reason
 from ..files import PathLike, read_file, write_atomically
 from ..styles import find_style
-from .batch import images_under, is_image, target_under
+from .batch import is_image, look_alike, no_images, pictures_under, target_under
 from .stylization import Stylizer, check_options
 
 BATCH = 4  # images that a worker is given at a time
@@ -41,10 +42,12 @@ class RayImage:
 
 @dataclass(frozen=True)
 class RayResult:
-    """images: those that were tried. skipped: how many were there already."""
+    """images: those that were tried. skipped: how many were there already. passed_over: paths in the source of files
+    that look like pictures and cannot be used."""
 
     images: list[RayImage]
     skipped: int
+    passed_over: list[str]
 
 
 def stylize_with_ray(
@@ -56,6 +59,7 @@ def stylize_with_ray(
     overwrite: bool = False,
     runtime: str = "auto",
     precision: str = "auto",
+    keep_metadata: bool = False,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
 ) -> RayResult:
@@ -70,7 +74,8 @@ def stylize_with_ray(
             source is left out of it.
         style: a name, or a style model's file, which only this machine needs.
         quality: of lossy formats. overwrite: do again what is there already.
-        runtime, precision: see `Stylizer`. options: keywords of `Stylizer.picture`.
+        runtime, precision: see `Stylizer`. keep_metadata: see `images.kept_metadata`.
+        options: keywords of `Stylizer.picture`.
         progress: told how many images have been tried, and of how many.
 
     Raises:
@@ -79,13 +84,13 @@ def stylize_with_ray(
     """
     check_options(**options)
     roots = _root(source), _root(target)
-    pending, skipped = _pending(*roots, overwrite)
+    pending, skipped, unusable = _pending(*roots, overwrite)
     model = read_file(find_style(style), "style model")
     name = Stylizer(model, runtime=runtime, precision=precision).about.name  # a bad style is one error, not many
     if not pending:
-        return RayResult([], skipped)
+        return RayResult([], skipped, unusable)
     rows = []
-    for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, options)):
+    for row in _on_cluster(pending, (*roots, model, runtime, precision, quality, keep_metadata, options)):
         rows.append(row)
         if progress:
             progress(len(rows), len(pending))
@@ -94,7 +99,7 @@ def stylize_with_ray(
             _join(source, row["source"]), _join(target, row["target"]), (int(row["width"]), int(row["height"])),
             round(float(row["seconds"]), 4), name, str(row["runtime"]), str(row["error"]),
         ) for row in sorted(rows, key=lambda row: str(row["source"]))
-    ], skipped)  # fmt: skip
+    ], skipped, unusable)  # fmt: skip
 
 
 def _on_cluster(pending: list[tuple[str, str]], arguments: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
@@ -172,10 +177,11 @@ class _Worker:
 
     def __init__(
         self, source: _Root, target: _Root, model: bytes, runtime: str, precision: str, quality: int,
-        options: dict[str, Any],
+        keep_metadata: bool, options: dict[str, Any],
     ) -> None:  # fmt: skip
         self._stylizer = Stylizer(model, runtime=runtime, precision=precision)
         self._source, self._target, self._quality, self._options = source, target, quality, options
+        self._keep_metadata = keep_metadata
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
         names = [(str(one), str(other)) for one, other in zip(batch["source"], batch["target"], strict=True)]
@@ -187,9 +193,11 @@ class _Worker:
         try:
             with self._source.files.open_input_stream(self._source.at(source)) as stream:
                 data = stream.read()
-            picture = self._stylizer.picture(data, **self._options)
-            size, kind = picture.size, images.WRITABLE[posixpath.splitext(target)[1].lower()]
-            _write(self._target, target, images.encode(picture, kind, self._quality))
+            kind = images.writable_format(Path(target))
+            fits = partial(images.check_size, format=kind)
+            picture = self._stylizer.picture(data, **self._options, on_size=fits)
+            size, kept = picture.size, images.kept_metadata(data) if self._keep_metadata else None
+            _write(self._target, target, images.encode(picture, kind, self._quality, kept))
         except MemoryError:
             wrong = "out of memory: choose a smaller --size"
         except ImpastoError as error:
@@ -211,20 +219,21 @@ def _write(root: _Root, name: str, data: bytes) -> None:
             stream.write(data)
 
 
-def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int]:
-    """(image, where its picture goes) of all that is to be done, and how many are done already."""
+def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[str, str]], int, list[str]]:
+    """(image, where its picture goes) of all that is to be done; how many are done already; what cannot be used."""
     same = source.files.equals(target.files)
     inside = same and not PurePosixPath(source.path).is_relative_to(target.path)
+
+    def is_kept(name: str) -> bool:
+        return not (inside and PurePosixPath(source.real(name)).is_relative_to(target.path))
+
     try:
-        found = [
-            name for name in _images_under(source)
-            if not (inside and PurePosixPath(source.real(name)).is_relative_to(target.path))
-        ]  # fmt: skip
-        there = set() if overwrite else set(_images_under(target, missing=True))
+        found, unusable = (list(filter(is_kept, names)) for names in _pictures_under(source))
+        there = set() if overwrite else set(_pictures_under(target, missing=True)[0])
     except (OSError, ValueError) as error:
         raise ImpastoError(f"cannot read {source.address} or {target.address}: {reason(error)}") from None
     if not found:
-        raise ImpastoError(f"no images in {source.address}")
+        raise no_images(source.address, list(map(PurePosixPath, unusable)))
     named: dict[str, str] = {}
     for name in found:
         to = str(target_under(PurePosixPath(name)))
@@ -234,16 +243,18 @@ def _pending(source: _Root, target: _Root, overwrite: bool) -> tuple[list[tuple[
     if same and {source.real(name) for name in found} & {target.real(to) for to in named}:
         raise ImpastoError(f"the pictures would overwrite the images in {source.address}: give another folder")
     pending = [(name, to) for to, name in named.items() if to not in there]
-    return pending, len(found) - len(pending)
+    return pending, len(found) - len(pending), unusable
 
 
-def _images_under(root: _Root, missing: bool = False) -> list[str]:
-    """Paths of images, relative to the folder, but for hidden ones. missing: a folder that is not there is empty."""
+def _pictures_under(root: _Root, missing: bool = False) -> tuple[list[str], list[str]]:
+    """As `pictures_under`, paths relative to the folder. missing: a folder that is not there is empty."""
     from pyarrow.fs import FileSelector, FileType
 
     if root.local and os.path.isdir(root.path):  # pyarrow goes round in circles of links
         folder = Path(root.path)
-        return [path.relative_to(folder).as_posix() for path in images_under(folder)]
+        found, unusable = ([path.relative_to(folder).as_posix() for path in paths] for paths in pictures_under(folder))
+        return found, unusable
     selected = root.files.get_file_info(FileSelector(root.path, allow_not_found=missing, recursive=True))
-    names = [posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File]
-    return [name for name in sorted(names) if is_image(PurePosixPath(name))]
+    names = sorted(posixpath.relpath(info.path, root.path) for info in selected if info.type == FileType.File)
+    found, unusable = ([name for name in names if wanted(PurePosixPath(name))] for wanted in (is_image, look_alike))
+    return found, unusable

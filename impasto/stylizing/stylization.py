@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
@@ -31,6 +32,7 @@ class Options(TypedDict, total=False):
     preserve_color: str | None
     mask: ImageLike | None
     progress: Progress | None
+    on_size: Callable[[tuple[int, int]], object] | None
 
 
 class Stylizer:
@@ -80,6 +82,7 @@ class Stylizer:
         preserve_color: str | None = None,
         mask: ImageLike | None = None,
         progress: Progress | None = None,
+        on_size: Callable[[tuple[int, int]], object] | None = None,
     ) -> Picture:
         """Stylize an image; the result has the depth of the input, so that `impasto.images.save` can write 16 bits.
 
@@ -94,6 +97,7 @@ class Stylizer:
                 colours moved to the photograph's mean and covariance), or None.
             mask: grey image of any size: white where the style goes, black or transparent where the photograph stays.
             progress: told the share that is done, in [0, 1]; of a large picture several times.
+            on_size: told the result's (width, height) before anything is painted; what it raises ends the work.
 
         Raises:
             ImpastoError: no image, or an option out of its range.
@@ -101,13 +105,14 @@ class Stylizer:
         check_options(strength, style_scale, size, preserve_color)
         strength, style_scale = float(strength), float(style_scale)  # NumPy's would make the pixels float64
         content = images.load(image)
-        if size is not None:
-            wanted = images.fit(content.size, size)
-            if wanted[0] * wanted[1] > images.PIXEL_LIMIT:
-                raise ImpastoError(f"size {size} means {wanted[0]}×{wanted[1]} px: choose a smaller one")
-            content = content.resized(wanted)
-        if content.alpha is not None and content.alpha.max() == 0:
-            raise ImpastoError("the image is wholly transparent: there is nothing to paint")
+        wanted = content.size if size is None else images.fit(content.size, size)
+        if on_size is not None:
+            on_size(wanted)
+        if size is not None and wanted[0] * wanted[1] > images.PIXEL_LIMIT:
+            raise ImpastoError(f"size {size} means {wanted[0]}×{wanted[1]} px: choose a smaller one")
+        content = content.resized(wanted)
+        if content.hidden:
+            raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)
         content = opaque_where_hidden(content)
         photo = content.pixels
@@ -150,6 +155,7 @@ def check_options(
     preserve_color: str | None = None,
     mask: ImageLike | None = None,  # noqa: ARG001  # checked when it is loaded
     progress: Progress | None = None,  # noqa: ARG001
+    on_size: Callable[[tuple[int, int]], object] | None = None,  # noqa: ARG001
 ) -> None:
     """Raise `ImpastoError` for an option of `Stylizer.picture` out of its range."""
     check_number("strength", strength, 0, 1)

@@ -287,7 +287,7 @@ def _describe_skipped(photographs: Photographs) -> Iterator[str]:
     if skipped:
         named = "; ".join(f"{name}: {reason}" for name, reason in skipped[:5])
         more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-        yield f"skipped {len(skipped)} of {len(photographs)} files that are no usable photographs ({named}{more})"
+        yield f"skipped {len(skipped)} of {photographs.considered} files that are no usable photographs ({named}{more})"
 
 
 @contextlib.contextmanager

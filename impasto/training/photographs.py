@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from PIL import Image
 
 from .. import images
 from ..errors import ImpastoError, check_integer, one_line, reason
-from ..files import walk
+from ..files import missing, walk
 from ..images import Picture
 
 SMALLEST = 64  # px on the short side: what is smaller has nothing to teach
@@ -70,8 +70,8 @@ class Photographs:
         self._lock = threading.Lock()
         self.entries = [entry for source in self.sources for entry in self._list(source)]
         if not self.entries:
-            reasons = "".join(f": {reason}" for reason in list(self.skipped.values())[:1])
-            raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}{reasons}")
+            told = f": {_examples(self.skipped)}" if self.skipped else ""
+            raise ImpastoError(f"no photographs in {', '.join(map(str, self.sources))}{told}")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -91,16 +91,28 @@ class Photographs:
             # What earlier runs painted into this folder is nothing to learn from.
             runs = {path.parent for path in found if path.name == "run.json" and os.path.isdir(path.parent / "samples")}
             files = [path for path in found if runs.isdisjoint(path.parents)]
+        elif (archive := images.packed(source)) and os.path.isfile(source):
+            raise ImpastoError(f"content {source} is {archive}")
         elif os.path.isfile(source):
             files = [source]
         else:
-            raise ImpastoError(f"no such content folder: {source}")
+            raise missing(source, "content folder")
         for file in files:
             name = file.relative_to(source).as_posix() if file != source else file.name
             if file.suffix.lower() == ".tar":
                 yield from self._list_shard(file, name)
-            elif file.suffix.lower() in images.SUFFIXES:
+            elif self._is_photograph(file, name):
                 yield Entry(file, name)
+
+    def _is_photograph(self, file: Path, name: str) -> bool:
+        """Whether what has that name may be one; what looks so and cannot be used, or is packed, is told in `skipped`.
+
+        file: it, or the shard that it is in.
+        """
+        path = PurePosixPath(name)
+        if kind := images.unusable(path) or images.packed(path):
+            self._tell(file, name, str(kind))
+        return images.is_readable(path)
 
     def _files_below(self, folder: Path) -> list[Path]:
         try:
@@ -117,15 +129,16 @@ class Photographs:
         try:
             with tarfile.open(file, "r:") as shard:
                 for member in shard:
-                    if member.isfile() and Path(member.name).suffix.lower() in images.SUFFIXES:
+                    if member.isfile() and self._is_photograph(file, f"{name}/{member.name}"):
                         yield Entry(file, f"{name}/{member.name}", member.offset_data, member.size)
                 end = shard.offset
             with file.open("rb") as data:
                 data.seek(end)
                 if data.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
-                    self.skipped[name] = f"shard {name} is damaged: what follows its byte {end} cannot be read"
+                    self._tell(file, name, f"shard {name} is damaged: what follows its byte {end} cannot be read")
         except (tarfile.TarError, OSError, EOFError) as error:
-            self.skipped[name] = f"shard {name} is damaged: {error}"
+            archive = images.packed(file, _start(file))
+            self._tell(file, name, str(archive) if archive else f"shard {name} is damaged: {error}")
 
     def state(self) -> dict[str, Any]:
         """What has been found unusable so far, for a run that goes on later."""
@@ -144,6 +157,11 @@ class Photographs:
         """How many have not been found unusable so far."""
         return len(self.entries) - len(self._unusable)
 
+    @property
+    def considered(self) -> int:
+        """How many files there are, with those that are no photographs by their names."""
+        return len(self.entries) + len(self.skipped) - len(self._named)
+
     def are_unusable(self, indices: Iterable[int]) -> bool:
         """Whether all of these have been found unusable for good."""
         return all(int(index) in self._unusable for index in indices)
@@ -160,9 +178,9 @@ class Photographs:
             return None
         try:
             picture = images.load(data, "photograph", max(short_side, SMALLEST))
-            if min(picture.size) >= SMALLEST:
+            if min(picture.size) >= SMALLEST and not picture.hidden:
                 return picture
-            self._skip(index, f"smaller than {SMALLEST} px")
+            self._skip(index, "wholly transparent" if picture.hidden else f"smaller than {SMALLEST} px")
         except ImpastoError as error:
             self._skip(index, str(error).removeprefix("the photograph is "))
         except MemoryError:
@@ -177,8 +195,10 @@ class Photographs:
                 self._unusable.add(index)
             if index not in self._named:
                 self._named.add(index)
-                name, file = self.entries[index].name, self.entries[index].file
-                self.skipped[name if name not in self.skipped else f"{file}: {name}"] = reason
+                self._tell(self.entries[index].file, self.entries[index].name, reason)
+
+    def _tell(self, file: Path, name: str, reason: str) -> None:
+        self.skipped[name if name not in self.skipped else f"{file}: {name}"] = reason
 
 
 class Crops:
@@ -263,6 +283,15 @@ def _crop(picture: Picture, side: int, zoom: float, left: float, top: float) -> 
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box, reducing_gap=2.0))
 
 
+def _start(file: Path) -> bytes:
+    """A file's first bytes, as far as it can be read."""
+    try:
+        with file.open("rb") as data:
+            return data.read(64)
+    except OSError:
+        return b""
+
+
 def _length(file: Path) -> int:
     try:
         return file.stat().st_size
@@ -272,7 +301,7 @@ def _length(file: Path) -> int:
 
 def _examples(skipped: dict[str, str]) -> str:
     name, reason = next(iter(skipped.items()), ("", "none was found"))
-    return f"{name} is {reason}" if name else reason
+    return f"{name} is {reason}" if name and name not in reason else reason
 
 
 def pack(

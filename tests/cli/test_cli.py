@@ -156,6 +156,29 @@ def test_the_command_does_what_the_function_does(optimize: Run, files: Path, tmp
         assert image.tobytes() == result.image.tobytes()
 
 
+def test_a_run_goes_on_from_a_file(optimize: Run, files: Path, tmp_path: Path) -> None:
+    optimize("-o", tmp_path / "first.png", "-q")
+    assert optimize("-o", tmp_path / "out.png", "-q", "--init", tmp_path / "first.png").code == 0
+    result = impasto.optimize(
+        files / "photo.jpg", files / "painting.jpg", size=48, iterations=2, precision="float32",
+        init=str(tmp_path / "first.png"),
+    )  # fmt: skip
+    with Image.open(tmp_path / "out.png") as image, Image.open(tmp_path / "first.png") as first:
+        assert image.tobytes() == result.image.tobytes() != first.tobytes()
+
+
+def test_what_cannot_be_begun_from(optimize: Run, files: Path, tmp_path: Path) -> None:
+    before = (files / "mask.png").read_bytes()
+    ran = optimize("-o", files / "mask.png", "--init", files / "mask.png")
+    assert_refused(ran, r"output .*mask\.png would overwrite an input$")
+    assert (files / "mask.png").read_bytes() == before
+    out = tmp_path / "out.png"
+    ran = optimize("-o", out, "--init", files / "portrait.png")
+    assert_refused(ran, r"init picture .*portrait\.png of 96×96 px has another shape than the result of 48×32 px: ")
+    assert_refused(optimize("-o", out, "--init", "https://a.b/c.png"), r"picture https://a\.b/c\.png is a web address")
+    assert not out.exists()
+
+
 def test_the_seed_decides(optimize: Run, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         optimize("-o", tmp_path / f"{name}.png", "-q", "--init", "noise", "--seed", seed)
@@ -205,6 +228,23 @@ def test_color_flags(flag: str, way: str, optimize: Run, files: Path, tmp_path: 
         assert image.tobytes() == result.image.tobytes()
 
 
+def test_metadata_is_kept_where_that_is_asked_for(run: Run, files: Path, tmp_path: Path) -> None:
+    """In the pictures on the way, too."""
+    artist, orientation, place = 0x013B, 0x0112, 0x8825
+    exif = Image.Exif()
+    exif[artist], exif[orientation] = "N. N.", 6
+    exif.get_ifd(place)[1] = "N"
+    with Image.open(files / "photo.jpg") as image:
+        image.save(tmp_path / "signed.jpg", exif=exif)
+    for flags, kept in ((("--keep-metadata", "--save-every", "1"), "N. N."), ((), None)):
+        pictures = tmp_path / "signed.jpg", files / "painting.jpg"
+        assert run("optimize", *pictures, *QUICK, "-o", tmp_path / "out.jpg", *flags).code == 0
+        for name in ("out.jpg", "out-0001.jpg") if flags else ("out.jpg",):
+            with Image.open(tmp_path / name) as image:
+                told = image.getexif()
+            assert (told.get(artist), told.get(orientation, 1), told.get_ifd(place)) == (kept, 1, {})
+
+
 def test_layers_with_and_without_weights(optimize: Run, files: Path, tmp_path: Path) -> None:
     optimize("-o", tmp_path / "out.png", "-q", "--style-layers", "relu1_1, relu2_1", "--content-layers", "conv2_2=3")
     result = impasto.optimize(
@@ -250,7 +290,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
         ("truncated.jpg", r"truncated\.jpg is damaged: .*truncated"),
         ("truncated.png", r"truncated\.png is damaged: .*truncated"),
         ("damaged.tif", r"damaged\.tif is damaged: "),
-        ("dot.png", "image of 1×1 px is too small: at least 16 px on each side are needed$"),
+        ("dot.png", r"image .*dot\.png of 1×1 px is too small: at least 16 px on each side are needed$"),
         ("bomb.png", r"bomb\.png is larger than 179 megapixels: scale it down first$"),
     ],
 )
@@ -306,8 +346,29 @@ def test_bad_options(arguments: list[str], message: str, optimize: Run, tmp_path
     assert _names(tmp_path) == []
 
 
+def test_wholly_transparent_pictures_are_named(run: Run, files: Path, tmp_path: Path) -> None:
+    clear, out = tmp_path / "clear.png", tmp_path / "out.png"
+    Image.new("RGBA", (40, 40)).save(clear)
+    for pictures, role in (((clear, files / "painting.jpg"), "content"), ((files / "photo.jpg", clear), "style")):
+        message = rf"{role} image .*clear\.png is wholly transparent"
+        assert_refused(run("optimize", *pictures, *QUICK, "-o", out), message)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("role", ["content", "style", "mask"])
+def test_a_web_address_is_to_be_downloaded(role: str, run: Run, files: Path, tmp_path: Path) -> None:
+    address = "https://example.com/a.png"
+    pictures = {
+        "content": (address, files / "painting.jpg"), "style": (files / "photo.jpg", address),
+        "mask": (files / "photo.jpg", files / "painting.jpg", "--mask", address),
+    }[role]  # fmt: skip
+    ran = run("optimize", *pictures, *QUICK, "-o", tmp_path / "out.png")
+    assert_refused(ran, rf"{role}.* https://example\.com/a\.png is a web address: download it")
+
+
 def test_a_black_mask(optimize: Run, bad: Path, tmp_path: Path) -> None:
-    assert_refused(optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png"), "mask has no white in it")
+    ran = optimize("-o", tmp_path / "out.png", "--mask", bad / "black.png")
+    assert_refused(ran, r"mask .*black\.png has no white in it")
     assert _names(tmp_path) == []
 
 

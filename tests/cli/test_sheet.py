@@ -10,6 +10,7 @@ from PIL import Image
 from ran import Ran, Run, assert_refused
 
 from impasto import sheet, styles
+from impasto.stylizing.painting import Painter
 
 
 def names(folder: Path) -> list[str]:
@@ -81,6 +82,25 @@ def test_wrong_photographs(run: Run, style_model: Path, work: Path) -> None:
     assert_refused(run("sheet", "o" * 300, "--style", style_model, "-o", "a.jpg"), "File name too long$")
     assert_refused(run("sheet", "text.jpg", "--style", style_model, "-o", "text.jpg"), "would overwrite the input$")
     assert names(work) == ["text.jpg"]
+
+
+def test_a_sheet_that_the_format_cannot_hold_is_refused_before_painting(
+    run: Run, files: Path, style_model: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paint(*_: object) -> None:
+        raise AssertionError("it was painted")
+
+    monkeypatch.setattr(Painter, "paint", paint)
+    ran = run("sheet", files / "photo.jpg", "-o", "out.webp", "--size", "4096", "--columns", "4",
+              *(part for _ in range(4) for part in ("--style", style_model)))  # fmt: skip
+    assert_refused(ran, "cannot encode 16444×5550 px as WEBP, which holds 16383 px a side")
+    assert names(work) == []
+
+
+def test_a_wholly_transparent_photograph(run: Run, style_model: Path, work: Path) -> None:
+    Image.new("RGBA", (40, 40)).save(work / "clear.png")
+    ran = run("sheet", "clear.png", "--style", style_model)
+    assert_refused(ran, r"image clear\.png is wholly transparent: there is nothing to paint$")
 
 
 def test_no_styles_at_all(run: Run, files: Path, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,8 @@ def test_a_port_in_use(run: Run) -> None:
     ("arguments", "message"),
     [
         (["--content", "nowhere"], "no such folder of photographs: nowhere$"),
+        (["--content", "photos.zip"], "photos.zip is an archive: unpack it, and give the folder$"),
+        (["--content", "https://example.com/a"], "https://example.com/a is a web address: download it"),
         (["--content", "a=.", "--content", "a=/"], "two folders of photographs are called a: give one another name"),
         (["--port", "99999"], "--port"),
         (["--token", ""], "the token is empty"),

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from ran import Ran, Run, assert_refused
 
 import impasto
 from impasto import images
+from impasto.stylizing.painting import Painter
 
+ORIENTATION, MODEL, ARTIST, GPS = 0x0112, 0x0110, 0x013B, 0x8825
 EXACT = ("--precision", "float32")
 
 
@@ -121,6 +124,43 @@ def test_sixteen_bits_and_alpha_are_kept(stylize: Run, work: Path) -> None:
     np.testing.assert_allclose(out.alpha, deep[..., 3] / 65535, atol=1e-6)
 
 
+@pytest.fixture
+def signed(files: Path, tmp_path: Path) -> Path:
+    """photo.jpg, turned, with its photographer, its camera and its place in EXIF."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MODEL], exif[ARTIST] = 6, "Box 1", "N. N."
+    exif.get_ifd(GPS)[1] = "N"
+    path = tmp_path / "signed" / "signed.jpg"
+    path.parent.mkdir()
+    with Image.open(files / "photo.jpg") as image:
+        image.save(path, exif=exif)
+    return path
+
+
+def told(data: bytes) -> tuple[Any, ...]:
+    """Artist, model, orientation and place."""
+    with Image.open(io.BytesIO(data)) as image:
+        exif = image.getexif()
+    return exif.get(ARTIST), exif.get(MODEL), exif.get(ORIENTATION), exif.get_ifd(GPS)
+
+
+def test_metadata_is_kept_where_that_is_asked_for(stylize: Run, signed: Path, work: Path) -> None:
+    assert stylize(signed, "-o", "plain.jpg").code == 0
+    assert stylize(signed, "-o", "kept.jpg", "--keep-metadata").code == 0
+    plain, kept = ((work / name).read_bytes() for name in ("plain.jpg", "kept.jpg"))
+    assert told(plain) == (None, None, None, {})
+    assert told(kept) == ("N. N.", "Box 1", 1, {})
+    np.testing.assert_array_equal(pixels_of(work / "plain.jpg"), pixels_of(work / "kept.jpg"))
+    assert stylize(signed.parent, "-o", "several", "--keep-metadata").code == 0
+    assert told((work / "several/signed.jpg").read_bytes()) == ("N. N.", "Box 1", 1, {})
+
+
+def test_metadata_is_kept_in_a_pipe(style_model: Path, signed: Path) -> None:
+    ran = process("-", "--style", style_model, "--keep-metadata", stdin=signed.read_bytes())
+    assert told(ran.stdout) == ("N. N.", "Box 1", 1, {})
+    assert process(signed, "--style", style_model, "--keep-metadata", "-o", "-").stdout == ran.stdout
+
+
 def test_a_picture_that_is_there_is_replaced(stylize: Run, files: Path, work: Path) -> None:
     (work / "out.png").write_text("what was there before")
     assert stylize(files / "photo.jpg", "-o", "out.png", "-q").code == 0
@@ -208,6 +248,21 @@ def test_one_bad_file_does_not_stop_the_rest(stylize: Run, photos: Path, work: P
     )
 
 
+@pytest.mark.usefixtures("work")
+def test_what_looks_like_a_picture_is_named_at_the_end(stylize: Run, photos: Path) -> None:
+    for name in ("layers.psd", "trip/clip.mp4", "notes.txt"):
+        (photos / name).touch()
+    told = f"1 Photoshop document (save it as PNG or TIFF): {photos}/layers.psd; 1 video: {photos}/trip/clip.mp4"
+    ran = stylize(photos, "-o", "out")
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == f"impasto: passed over {told}"
+    assert stylize(photos, "-o", "out", "-q").err == ""
+    (photos / "b.png").write_text("this is a text\n")
+    ran = stylize(photos, "-o", "out", "--json")
+    assert ran.code == 1
+    assert ran.err.splitlines()[-2:] == ["impasto: 1 of 3 images failed", f"impasto: passed over {told}"]
+
+
 def test_interrupted_between_two_pictures(
     stylize: Run, photos: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +286,7 @@ def test_interrupted_between_two_pictures(
 def test_a_mask_of_no_use_is_one_error_before_any_work(mask: str, stylize: Run, photos: Path, work: Path) -> None:
     Image.new("L", (30, 20)).save(work / "black.png")
     (work / "text.png").write_text("this is a text\n")
-    message = {"missing.png": "no such mask", "black.png": "a mask has no white in it", "text.png": "not an image"}
+    message = {"missing.png": "no such mask", "black.png": r"black\.png has no white in it", "text.png": "not an image"}
     assert_refused(stylize(photos, "-o", "out", "--mask", mask), message[mask])
     assert names(work) == ["black.png", "text.png"]
 
@@ -442,9 +497,38 @@ def test_nothing_of_use_on_stdin(data: bytes, message: bytes, style_model: Path)
     assert ran.stderr == b"impasto: " + message + b"\n"
 
 
-def test_a_file_that_cannot_be_encoded(stylize: Run, work: Path) -> None:
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Painting is an error: what is refused must be so before."""
+
+    def paint(*_: object) -> None:
+        raise AssertionError("it was painted")
+
+    monkeypatch.setattr(Painter, "paint", paint)
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_what_the_format_cannot_hold_is_refused_before_painting(stylize: Run, work: Path) -> None:
     """WebP holds 16,383 px a side."""
     Image.new("RGB", (16_400, 40)).save(work / "long.png")
-    ran = stylize("long.png", "-o", "out.webp", "--style-scale", "10")
-    assert_refused(ran, "cannot encode 16400×40 px as WEBP")
-    assert names(work) == ["long.png"]
+    Image.new("RGB", (2000, 20)).save(work / "strip.png")
+    told = r"cannot encode {} px as {}, which holds {} px a side: choose a smaller size, or PNG$"
+    message = r"long\.png: " + told.format("16400×40", "WEBP", 16383)
+    assert_refused(stylize("long.png", "-o", "out.webp"), message)
+    message = told.format("16400×164", "WEBP", 16383)
+    assert_refused(stylize("strip.png", "-o", "out.webp", "--size", "16400"), message)
+    Image.new("RGB", (70_000, 4)).save(work / "longer.png")
+    assert_refused(stylize("longer.png", "-o", "out.jpg"), told.format("70000×4", "JPEG", 65500))
+    assert names(work) == ["long.png", "longer.png", "strip.png"]
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_what_the_format_cannot_hold_is_refused_in_a_pipe(
+    stylize: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (2000, 20)).save(data, "PNG")
+    data.seek(0)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=data))
+    assert_refused(stylize("-", "-o", "out.webp", "--size", "16400"), "cannot encode 16400×164 px as WEBP, which holds")
+    assert names(work) == []

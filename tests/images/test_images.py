@@ -26,7 +26,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from impasto import images
 from impasto.errors import ImpastoError
-from impasto.images import Picture, decoding, encoding
+from impasto.images import Picture, decoding, encoding, kinds
 from impasto.images.heif import register_heif
 
 LOSSLESS = (".png", ".tif", ".tiff")
@@ -141,6 +141,29 @@ def test_odd_sizes_can_be_written(suffix: str, size: tuple[int, int], tmp_path: 
     again = images.load(tmp_path / f"x{suffix}")
     assert again.size == size
     assert np.abs(again.pixels - 0.5).max() < 0.03
+
+
+@pytest.mark.parametrize(("format", "limit"), [("JPEG", 65_500), ("WEBP", 16_383), ("AVIF", 32_768)])
+@pytest.mark.parametrize("upright", [False, True])
+def test_formats_hold_so_many_pixels_a_side(
+    format: str, limit: int, upright: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is said to fit can be written and read again; what is not is refused, and no library says so itself."""
+
+    def picture(long: int) -> Picture:
+        return Picture(np.full((long, 8, 3) if upright else (8, long, 3), 0.5, np.float32))
+
+    fitting, too_long = picture(limit), picture(limit + 1)
+    images.check_size(fitting.size, format)
+    assert images.load(images.encode(fitting, format)).size == fitting.size
+    width, height = too_long.size
+    message = rf"^cannot encode {width}×{height} px as {format}, which holds {limit} px a side: choose a smaller size, "
+    with pytest.raises(ImpastoError, match=message):
+        images.check_size(too_long.size, format)
+    with pytest.raises(ImpastoError, match=message):
+        images.encode(too_long, format)
+    images.check_size((10**6, 10**6), "PNG")
+    assert capfd.readouterr() == ("", "")
 
 
 # --- 16 bits ---
@@ -683,8 +706,8 @@ def test_postscript_is_refused_and_starts_no_program(
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "register_heif", lambda: False)
-    monkeypatch.setattr(encoding, "register_heif", lambda: False)
+    for module in (decoding, encoding, kinds):
+        monkeypatch.setattr(module, "register_heif", lambda: False)
     monkeypatch.setattr(decoding, "READABLE", ("JPEG", "PNG"))
     (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     with pytest.raises(ImpastoError, match=r"HEIC needs: pip install 'impasto\[formats\]'"):
@@ -823,7 +846,7 @@ def test_a_failed_encoder_leaves_the_old_file(
 
 def test_a_picture_too_large_for_its_format(tmp_path: Path) -> None:
     wide = Picture(np.zeros((16, 16_384, 3), np.float32))
-    with pytest.raises(ImpastoError, match="WebP"):
+    with pytest.raises(ImpastoError, match="as WEBP, which holds 16383 px a side"):
         images.save(wide, tmp_path / "x.webp")
     assert _names(tmp_path) == []
 

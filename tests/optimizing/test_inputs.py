@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from impasto import images
 from impasto.errors import ImpastoError
 from impasto.images import ImageLike, Picture
 from impasto.images.masks import load_mask
@@ -18,6 +19,59 @@ def _half(height: int, width: int, left: int = 255, right: int = 0) -> np.ndarra
     mask = np.full((height, width), right, np.uint8)
     mask[:, : width // 2] = left
     return mask
+
+
+# --- a picture to begin from ---
+
+
+def test_a_picture_to_begin_from_is_scaled_to_the_photographs_size(photo: Image.Image, portrait: Image.Image) -> None:
+    start = portrait.resize((24, 16))
+    inputs = Inputs.load(photo, GRAY, 48, None, 0.1, begun=start)
+    assert inputs.begun is not None
+    assert inputs.begun.shape == (32, 48, 3)
+    np.testing.assert_allclose(inputs.begun, images.load(start).resized((48, 32)).pixels)
+    begun = inputs.begun_pixels
+    assert begun is not None
+    np.testing.assert_array_equal(begun, inputs.on_canvas(inputs.begun))
+    assert begun.shape[1::-1] == inputs.canvas_size
+    plain = Inputs.load(photo, GRAY, 48, None)
+    assert plain.begun is plain.begun_pixels is None
+    assert plain.preserve_color is None
+
+
+def test_the_photograph_shows_where_a_picture_to_begin_from_is_transparent(photo: Image.Image) -> None:
+    half = np.zeros((64, 96, 4), np.uint8)
+    half[:, :48, 3] = 255
+    inputs = Inputs.load(photo, GRAY, 96, None, begun=half)
+    assert inputs.begun is not None
+    assert inputs.begun[:, :48].max() == 0
+    np.testing.assert_array_equal(inputs.begun[:, 48:], inputs.content.pixels[:, 48:])
+
+
+def test_a_picture_to_begin_from_is_grey_where_only_luminance_is_painted(photo: Image.Image) -> None:
+    begun = Inputs.load(photo, GRAY, 96, "luminance", begun=photo).begun_pixels
+    assert begun is not None
+    np.testing.assert_array_equal(begun[..., 0], begun[..., 2])
+
+
+@pytest.mark.parametrize("size", [(96, 64), (48, 32), (50, 33), (33, 22), (192, 128), (17, 11), (95, 64)])
+def test_shapes_that_differ_by_rounding_are_the_same(size: tuple[int, int]) -> None:
+    wide, upright = np.zeros((64, 96, 3), np.uint8), np.zeros((96, 64, 3), np.uint8)
+    start = np.zeros((*size[::-1], 3), np.uint8)
+    assert Inputs.load(wide, GRAY, 96, None, begun=start).begun is not None
+    assert Inputs.load(upright, GRAY, 96, None, begun=start.transpose(1, 0, 2)).begun is not None
+
+
+def test_pictures_that_cannot_be_begun_from() -> None:
+    wide = np.zeros((64, 96, 3), np.uint8)
+    for start, message in (
+        (np.zeros((96, 64, 3), np.uint8), "^the init picture of 64×96 px has another shape than the result of 96×64 "),
+        (np.zeros((64, 90, 3), np.uint8), "another shape"),
+        (np.zeros((64, 96, 4), np.uint8), "^the init picture is wholly transparent: there is nothing to begin from$"),
+        (Path("missing.png"), r"^no such init picture: missing\.png$"),
+    ):
+        with pytest.raises(ImpastoError, match=message):
+            Inputs.load(wide, GRAY, 96, None, begun=start)
 
 
 # --- the photograph ---

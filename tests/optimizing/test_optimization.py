@@ -183,6 +183,41 @@ def test_starts_are_what_they_say(paint: Paint, photo: Image.Image, painting: Im
     assert correlation["blend"] > 0.8
 
 
+def test_a_run_goes_on_from_a_picture(paint: Paint, painted: Result, tmp_path: Path) -> None:
+    """Where the earlier one ended, with Adam and L-BFGS, from a Picture and from a file."""
+    recipe = replace(RECIPE, margin=0.0, iterations=4)
+    first = paint(preset=recipe)
+    again = paint(preset=recipe, init=first.picture)
+    assert again.history[0].total == pytest.approx(first.losses.total, rel=1e-3)
+    assert again.losses.total < 0.95 * first.losses.total
+    file = tmp_path / "first.png"
+    first.image.save(file)
+    for init in (file, str(file)):
+        result = paint(preset=recipe, init=init, optimizer="lbfgs", iterations=2)
+        assert result.history[0].total == pytest.approx(first.losses.total, rel=0.02)
+    assert painted.losses.total < painted.history[0].total
+
+
+def test_a_run_from_a_picture_has_no_coarse_stages(paint: Paint, photo: Image.Image) -> None:
+    """They would blur it: detail that is in it stays."""
+    coarse = replace(RECIPE, scales=((24, 5), (48, 4), (96, 1)), iterations=0, learning_rate=1e-7, averaging=0.0)
+    fine = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    result = paint(preset=coarse, init=fine)
+    assert [(stage.long_side, stage.iterations) for stage in result.plan.stages] == [(100, 1)]  # with its margin
+    assert np.abs(result.picture.pixels - fine / 255).mean() < 0.02
+    assert paint(preset=coarse, init=fine, iterations=3).plan.stages[0].iterations == 3
+    assert [stage.long_side for stage in paint(preset=coarse).plan.stages] == [48, 100]
+    smaller = paint(preset=coarse, init=photo.resize((48, 32)))
+    assert smaller.picture.size == (96, 64)
+    assert np.abs(smaller.picture.pixels - _array(photo)).mean() < 0.05
+
+
+def test_a_picture_to_begin_from_counts_in_the_plan(paint: Paint, photo: Image.Image) -> None:
+    recipe = replace(RECIPE, iterations=1)
+    plain, begun = paint(preset=recipe).plan, paint(preset=recipe, init=photo).plan
+    assert begun.memory - plain.memory >= begun.canvas[0] * begun.canvas[1] * 3 * 4
+
+
 def test_lbfgs_lowers_the_loss(paint: Paint) -> None:
     result = paint(optimizer="lbfgs")
     assert result.losses.total < 0.6 * result.history[0].total
@@ -715,6 +750,9 @@ def test_tiles_give_nearly_the_same_picture() -> None:
         ({"style_scale": 0}, r"style scale must be between 0\.1 and 10, not 0"),
         ({"init": "random"}, "unknown init 'random': choose from content, noise, blend, style"),
         ({"init": "nois"}, "unknown init 'nois': did you mean noise"),
+        ({"init": "missing.png"}, r"no such init picture: missing\.png"),
+        ({"init": np.zeros((64, 64, 3), np.uint8)}, "the init picture of 64×64 px has another shape than the resu"),
+        ({"init": 3}, "the init picture is no path, Pillow image or array but int"),
         ({"optimizer": "adamw"}, "unknown optimizer 'adamw': did you mean adam"),
         ({"device": "gpu"}, "unknown device 'gpu': "),
         ({"device": "cuda:99"}, "device 'cuda:99' is not available here"),

@@ -46,9 +46,14 @@ def png(size: tuple[int, int] = (64, 48), color: str = "teal") -> bytes:
     return buffer.getvalue()
 
 
-def jpeg_of(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=95)
+ARTIST = 0x013B
+
+
+def jpeg_of(picture: Image.Image, artist: str = "") -> bytes:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    if artist:
+        exif[ARTIST] = artist
+    picture.save(buffer, "JPEG", quality=95, exif=exif)
     return buffer.getvalue()
 
 
@@ -114,6 +119,12 @@ def test_options_arrive(client: TestClient, photo: Image.Image) -> None:
         assert post(client, data, format="png", **option).content != plain
 
 
+def test_metadata_is_kept_where_that_is_asked_for(client: TestClient, photo: Image.Image) -> None:
+    for kept, artist in (("false", None), ("true", "N. N.")):
+        answer = post(client, jpeg_of(photo, "N. N."), keep_metadata=kept)
+        assert Image.open(io.BytesIO(answer.content)).getexif().get(ARTIST) == artist
+
+
 # --- what it refuses ---------------------------------------------------------------------------------------
 
 
@@ -152,6 +163,13 @@ def test_too_many_pixels(settings: StudioSettings) -> None:
         assert answer.status_code == 413
         assert "megapixels" in answer.json()["detail"]
         assert post(client, png((20, 20))).status_code in (200, 400)
+
+
+def test_what_the_format_cannot_hold_is_refused(client: TestClient) -> None:
+    answer = post(client, png((2000, 20)), size="16400", format="webp")
+    assert answer.status_code == 400
+    told = "cannot encode 16400×164 px as WEBP, which holds 16383 px a side: choose a smaller size, or PNG"
+    assert answer.json()["detail"] == told
 
 
 def test_too_many_bytes_told_or_not(settings: StudioSettings) -> None:
@@ -275,8 +293,9 @@ def test_loopback(host: str, local: bool) -> None:
 
 
 def test_a_picture_is_painted(client: TestClient, photo: Image.Image, painting: Image.Image) -> None:
-    files = [("photo", ("My cat.jpg", jpeg_of(photo))), ("paintings", ("../../a.png", jpeg_of(painting)))]
-    answer = client.post("/api/jobs/paint", files=files, data={"preset": "fast", "size": "64"})
+    files = [("photo", ("My cat.jpg", jpeg_of(photo, "N. N."))), ("paintings", ("../../a.png", jpeg_of(painting)))]
+    options = {"preset": "fast", "size": "64", "keep_metadata": "true"}
+    answer = client.post("/api/jobs/paint", files=files, data=options)
     assert answer.status_code == 202
     job = answer.json()
     assert job["title"] == "My cat"
@@ -289,7 +308,7 @@ def test_a_picture_is_painted(client: TestClient, photo: Image.Image, painting: 
     assert status["result"] == "my-cat.png"
     assert status["history"][-1]["total"] < status["history"][0]["total"]
     picture = Image.open(io.BytesIO(client.get(f"/api/jobs/{job['id']}/result").content))
-    assert (picture.format, max(picture.size)) == ("PNG", 64)
+    assert (picture.format, max(picture.size), picture.getexif()[ARTIST]) == ("PNG", 64, "N. N.")
     assert Image.open(io.BytesIO(client.get(f"/api/jobs/{job['id']}/preview").content)).format == "JPEG"
     listed = {one["id"]: one for one in client.get("/api/jobs").json()}
     assert listed[job["id"]] == status | {"history": []}

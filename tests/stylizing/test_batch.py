@@ -13,6 +13,7 @@ from ran import assert_raises_line
 
 from impasto import Stylizer
 from impasto.errors import ImpastoError
+from impasto.images import kinds
 from impasto.stylizing.batch import Done, Job, find_jobs, run_jobs
 
 
@@ -146,6 +147,45 @@ def test_an_output_folder_around_the_input_folder(source: str, output: str) -> N
     assert found([source], output) == moved
 
 
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jif", ".JFIF"])
+def test_other_names_of_jpeg_files(suffix: str, folder: Path) -> None:
+    (folder / "photos" / f"web{suffix}").touch()
+    assert (f"photos/web{suffix}", f"out/web{suffix}") in found(["photos"], "out")
+
+
+def test_files_that_look_like_pictures_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
+    for name in ("shot.NEF", "trip/layers.psd", "trip/clip.mp4", ".clip.mp4", ".thumbs/old.psd", "out/scan.jp2"):
+        path = folder / "photos" / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    told: list[Path] = []
+    jobs = find_jobs(["a.jpg", "photos"], "photos/out", "wave", told.append)
+    assert [job.source.as_posix() for job in jobs] == [
+        "a.jpg", "photos/one.jpg", "photos/trip/three.gif", "photos/trip/two.webp",
+    ]  # fmt: skip
+    assert [path.as_posix() for path in told] == ["photos/shot.NEF", "photos/trip/clip.mp4", "photos/trip/layers.psd"]
+
+
+def test_a_folder_with_nothing_but_raw_photographs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one.nef", "two.DNG"):
+        (folder / "empty" / name).touch()
+    monkeypatch.setattr(kinds, "_has_rawpy", lambda: True)
+    assert [source for source, _ in found(["empty"])] == ["empty/one.nef", "empty/two.DNG"]
+    monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
+    assert_refused(
+        ["empty"], None, r"^no images in empty that can be used, but 2 raw photographs \(raw needs: pip install "
+        r"'impasto\[formats\]'\): empty/one\.nef, empty/two\.DNG$",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_web_address_is_to_be_downloaded() -> None:
+    message = r"^image https://example\.com/cat\.jpg is a web address: download it, and give what was downloaded$"
+    assert_refused(["https://example.com/cat.jpg"], None, message)
+    assert_refused(["a.jpg", "https://example.com/cat.jpg"], "out", message)
+
+
 @pytest.mark.usefixtures("folder")
 def test_files_and_folders_together() -> None:
     assert [target for _, target in found(["a.jpg", "photos"], "out")] == [
@@ -231,6 +271,22 @@ def test_one_bad_file_does_not_stop_the_rest(jobs: list[Job], stylizer: Stylizer
     assert not jobs[1].target.parent.exists()
     with Image.open(jobs[0].target) as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(stylizer(jobs[0].source)))
+
+
+def test_every_failure_names_its_file(jobs: list[Job], stylizer: Stylizer, tmp_path: Path) -> None:
+    """Also where what is wrong comes up late: with the pixels, or with the result."""
+    Image.new("RGBA", (40, 40)).save(tmp_path / "clear.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "plain.png")
+    (tmp_path / "address.png").write_text("<!doctype html>")
+    failing = [
+        Job(tmp_path / "clear.png", tmp_path / "out.png"), Job(tmp_path / "address.png", tmp_path / "out.png"),
+        Job(tmp_path / "plain.png", tmp_path / "out.xyz"), Job(tmp_path / "gone.png", tmp_path / "out.png"),
+    ]  # fmt: skip
+    done = run_jobs([*failing, jobs[0]], stylizer, {}, 92, False)
+    assert [one.error is None for one in done] == [False] * 4 + [True]
+    for one in done[:-1]:
+        assert str(one.job.source) in (one.error or "")
+        assert len((one.error or "").splitlines()) == 1
 
 
 def test_options_are_passed_on(jobs: list[Job], stylizer: Stylizer) -> None:

@@ -109,15 +109,32 @@ def test_a_folder_that_cannot_be_read_is_tried_and_told(
     photos: Path, tmp_path: Path, style_model: Path, unreadable: Callable[[str], None]
 ) -> None:
     unreadable("deep")
-    pending, _ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(tmp_path / "out")), False)
+    pending, *_ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(tmp_path / "out")), False)
     assert pending == [("broken.jpg", "broken.jpg"), ("cat.png", "cat.png"), ("deep", "deep/deep")]
     worker = ray_batch._Worker(
-        ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95, {}
+        ray_batch._root(str(photos)), ray_batch._root(str(tmp_path)), style_model.read_bytes(), "auto", "auto", 95,
+        True, {},
     )
     (error,) = worker({"source": ["deep"], "target": ["deep/deep"]})["error"]
     assert "directory" in error or "denied" in error
     unreadable("photos")
     with pytest.raises(ImpastoError, match=r"^cannot read .*photos or .*: Permission denied$"):
+        stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
+
+
+def test_files_that_look_like_pictures_are_told(
+    photos: Path, tmp_path: Path, style_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("layers.psd", "deep/clip.mov", "notes.txt"):
+        (photos / name).touch()
+    monkeypatch.setattr(ray_batch, "_on_cluster", lambda *_: [])
+    assert stylize_with_ray(str(photos), str(tmp_path / "out"), style_model).passed_over == [
+        "deep/clip.mov", "layers.psd",
+    ]  # fmt: skip
+    for path in list(photos.rglob("*.*")):
+        if path.suffix in (".jpg", ".png", ".bmp"):
+            path.unlink()
+    with pytest.raises(ImpastoError, match=r"^no images in .* that can be used, but 1 video: deep/clip\.mov; 1 Photo"):
         stylize_with_ray(str(photos), str(tmp_path / "out"), style_model)
 
 
@@ -170,7 +187,7 @@ def test_images_are_not_overwritten(photos: Path, style_model: Path) -> None:
 
 
 def test_an_output_folder_around_the_input_folder(photos: Path) -> None:
-    pending, _ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(photos.parent)), False)
+    pending, *_ = ray_batch._pending(ray_batch._root(str(photos)), ray_batch._root(str(photos.parent)), False)
     assert [target for _, target in pending] == ["broken.jpg", "cat.png", "deep/er/woman.bmp.png"]
 
 

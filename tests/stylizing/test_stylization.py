@@ -19,6 +19,7 @@ from ran import assert_raises_line
 
 import impasto
 from impasto import Stylizer, images, styles, stylize
+from impasto.errors import ImpastoError
 from impasto.images import Picture
 from impasto.images.color import PRESERVE_COLOR
 from impasto.styles.model import FORMAT, About, read_about, set_metadata
@@ -212,7 +213,7 @@ def test_a_file_of_any_name_may_be_given(style_model: Path, tmp_path: Path, monk
         ({"preserve_color": "luma"}, "^unknown way to preserve color 'luma': did you mean luminance"),
         ({"preserve_color": True}, "^unknown way to preserve color 'True': choose from luminance, match$"),
         ({"mask": "missing.png"}, r"^no such mask: missing\.png$"),
-        ({"mask": np.zeros((9, 9), np.uint8)}, "^a mask has no white in it: white marks where the style goes$"),
+        ({"mask": np.zeros((9, 9), np.uint8)}, "^the mask has no white in it: white marks where the style goes$"),
     ],
 )
 def test_options_out_of_range(
@@ -307,6 +308,20 @@ def test_options_cost_a_large_picture_no_copies(
             assert tracemalloc.get_traced_memory()[1] < 36 * photo[..., 0].size
         finally:
             tracemalloc.stop()
+
+
+def test_the_size_is_told_before_anything_is_painted(
+    stylizer: Stylizer, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paint(*_: object) -> None:
+        raise AssertionError("it was painted")
+
+    def refuse(size: tuple[int, int]) -> None:
+        raise ImpastoError(f"{size} is too large")
+
+    monkeypatch.setattr(Painter, "paint", paint)
+    assert_raises_line(lambda: stylizer(photo, on_size=refuse), r"^\(96, 64\) is too large$")
+    assert_raises_line(lambda: stylizer(photo, size=480, on_size=refuse), r"^\(480, 320\) is too large$")
 
 
 def test_a_picture_too_large_for_any_memory_is_refused(stylizer: Stylizer, photo: Image.Image) -> None:

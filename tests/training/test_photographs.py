@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from tiny import noise, save_photos
 
 from impasto import images
 from impasto.errors import ImpastoError
+from impasto.images import kinds
 from impasto.training import pack, photographs
 from impasto.training.photographs import Crops, Entry, Photographs
 
@@ -157,6 +159,59 @@ def test_bad_files_are_skipped_and_named_with_a_reason(mixed: Path) -> None:
     assert found.skipped["cut.jpg"].startswith("damaged")
     for name in ("text.jpg", "empty.jpg", "random.png"):
         assert found.skipped[name] == "not an image that can be read"
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "jpe", "jif", "JFIF"])
+def test_other_names_of_jpeg_files(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"photo.{suffix}").write_bytes(jpeg(noise(0)))
+    found = Photographs(tmp_path)
+    assert len(found) == 1
+    assert found.load(0, 64) is not None
+
+
+def test_a_wholly_transparent_picture_is_no_photograph(tmp_path: Path) -> None:
+    Image.new("RGBA", (100, 100), (90, 90, 90, 0)).save(tmp_path / "clear.png")
+    noise(0).save(tmp_path / "good.jpg")
+    found = Photographs(tmp_path)
+    assert [found.load(index, 64) is None for index in range(2)] == [True, False]
+    assert found.skipped == {"clear.png": "wholly transparent"}
+
+
+def test_what_looks_like_a_picture_is_skipped_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
+    noise(0).save(tmp_path / "good.jpg")
+    for name in ("shot.nef", "layers.psd", "notes.txt"):
+        (tmp_path / name).touch()
+    save_shard(tmp_path / "0.tar", {"b.jpg": jpeg(noise(0)), "b.mp4": b"", "b.json": b"{}"})
+    with tarfile.open(tmp_path / "more.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "good.jpg")
+    shutil.copy(tmp_path / "more.tar.gz", tmp_path / "more.tar")
+    found = Photographs(tmp_path)
+    unpack = "an archive: unpack it, and give the folder"
+    assert found.skipped == {
+        "0.tar/b.mp4": "a video", "layers.psd": "a Photoshop document: save it as PNG or TIFF", "more.tar": unpack,
+        "more.tar.gz": unpack, "shot.nef": "a raw photograph: raw needs: pip install 'impasto[formats]'",
+    }  # fmt: skip
+    assert (len(found), found.considered) == (2, 7)
+    Image.new("RGB", (9, 9)).save(tmp_path / "small.png")
+    found = Photographs(tmp_path)
+    assert [found.load(index, 64) is None for index in range(3)] == [False, False, True]
+    assert (len(found.skipped), found.considered) == (6, 8)
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "photos.tar.gz", "photos.tgz", "photos.tar.bz2", "photos.7z"])
+def test_an_archive_is_to_be_unpacked(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    message = rf"^content .*{name} is an archive: unpack it, and give the folder$"
+    assert_raises_line(lambda: Photographs(tmp_path / name), message)
+    assert_raises_line(lambda: pack(tmp_path / name, tmp_path / "shards"), message)
+    assert not (tmp_path / "shards").exists()
+
+
+def test_a_web_address_is_to_be_downloaded(tmp_path: Path) -> None:
+    message = r"^content folder https://example\.com/photos\.zip is a web address: download it, "
+    assert_raises_line(lambda: Photographs("https://example.com/photos.zip"), message)
+    assert_raises_line(lambda: pack(["https://example.com/photos.zip"], tmp_path / "shards"), message)
 
 
 def test_a_file_that_vanishes_is_skipped(tmp_path: Path) -> None:
