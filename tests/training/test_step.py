@@ -42,7 +42,7 @@ def test_it_learns_as_adam_does_and_averages_its_weights() -> None:
         loss = (other(given.photos.mean((2, 3))) - given.strength[:, None]).square().mean()
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
         average = decay * average + (1 - decay) * other.weight.detach()
         assert learned.finite
