@@ -10,7 +10,8 @@ being what does not depend on place, only means and deviations over pixels go on
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,33 +22,67 @@ from .layers import Grained, InstanceNorm
 
 PAINTING_SIDE = 256  # px: √(width · height) at which a painting is looked at
 SEEN = ("relu1_1", "relu2_1", "relu3_1")  # layers of the loss network
-_SEEN_CHANNELS = (64, 128, 256)
+SEEN_CHANNELS = (64, 128, 256)
+
+
+class Observed(NamedTuple):
+    """What the loss network makes of (B, 3, h, w) paintings: all that the generator learns of them.
+
+    statistics: (B, 2 · 448) means and deviations over pixels of the channels of `SEEN`. last: (B, 256, h / 4, w / 4),
+    feature maps of the last of these layers.
+    """
+
+    statistics: Tensor
+    last: Tensor
+
+
+def observed(features: Mapping[str, Tensor]) -> Observed:
+    """features: `SEEN` layers of the loss network, of (B, 3, h, w) paintings."""
+    maps = [features[layer].float() for layer in SEEN]
+    return Observed(torch.cat([part for one in maps for part in _mean_and_deviation(one)], 1), maps[-1])
 
 
 class StyleEncoder(nn.Module):
-    """Feature maps of a painting → its code.
+    """What is seen of a painting → its code.
 
     Args:
-        code: values in a code. width: channels of the convolutions. hidden: of the layer before the code.
+        code: values in a code. channels: of `SEEN`. width: of the convolutions. hidden: of the layer before the code.
+
+    Attributes:
+        center, scale: of the logarithms of the loss network's statistics, over many paintings: they differ by orders of
+            magnitude. `learn_scale` finds them.
     """
 
-    def __init__(self, code: int = 192, width: int = 128, hidden: int = 384) -> None:
-        super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(inputs, width, 3, 2) for inputs in (_SEEN_CHANNELS[-1], width, width))
-        count = 2 * (sum(_SEEN_CHANNELS) + 3 * width)
-        self.norm = nn.BatchNorm1d(count, affine=False)  # statistics differ by orders of magnitude
-        self.hidden, self.code = nn.Linear(count, hidden), nn.Linear(hidden, code)
+    center: Tensor
+    scale: Tensor
 
-    def forward(self, features: dict[str, Tensor]) -> Tensor:
-        """features: `SEEN` layers of (B, 3, h, w) paintings. Returns (B, code)."""
-        seen = [features[layer].float() for layer in SEEN]
-        x = torch.log1p(seen[-1] / 16)  # values reach thousands
+    def __init__(
+        self, code: int = 192, channels: Sequence[int] = SEEN_CHANNELS, width: int = 128, hidden: int = 384
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(inputs, width, 3, 2) for inputs in (channels[-1], width, width))
+        known, learned = 2 * sum(channels), 2 * 3 * width
+        self.register_buffer("center", torch.zeros(known))
+        self.register_buffer("scale", torch.ones(known))
+        self.norm = nn.LayerNorm(learned)
+        self.hidden, self.code = nn.Linear(known + learned, hidden), nn.Linear(hidden, code)
+
+    @torch.no_grad()
+    def learn_scale(self, statistics: Tensor) -> None:
+        """Set `center` and `scale` by (N, 2 · 448) `Observed.statistics` of paintings."""
+        values = torch.log1p(statistics)
+        self.center.copy_(values.mean(0))
+        self.scale.copy_(1 / values.std(0).clamp_min(0.05))
+
+    def forward(self, paintings: Observed) -> Tensor:
+        """Returns (B, code)."""
+        x, statistics = torch.log1p(paintings.last / 16), []  # values reach thousands
         for conv in self.convs:
             x = F.relu(conv(x))
-            seen.append(x)
-        statistics = [part for x in seen for part in _mean_and_deviation(x)]
-        known = self.norm(torch.log1p(torch.cat(statistics, 1)))
-        code: Tensor = self.code(F.relu(self.hidden(known)))
+            statistics += _mean_and_deviation(x.float())
+        known = (torch.log1p(paintings.statistics) - self.center) * self.scale
+        learned = self.norm(torch.log1p(torch.cat(statistics, 1)))
+        code: Tensor = self.code(F.relu(self.hidden(torch.cat([known, learned], 1))))
         return code
 
 
@@ -68,10 +103,12 @@ class StyleGenerator(nn.Module):
         shapes: of the generated parameters, by name.
     """
 
-    def __init__(self, template: HourglassNetwork | None = None, code: int = 192) -> None:
+    def __init__(
+        self, template: HourglassNetwork | None = None, code: int = 192, channels: Sequence[int] = SEEN_CHANNELS
+    ) -> None:
         super().__init__()
         self.template = HourglassNetwork() if template is None else template
-        self.encoder = StyleEncoder(code)
+        self.encoder = StyleEncoder(code, channels)
         self.shapes = dict[str, torch.Size]()
         self.slopes = dict[str, str]()  # of those, the ones with a slope, and its name
         for name, module in self.template.named_modules():
@@ -102,9 +139,9 @@ class StyleGenerator(nn.Module):
                 found[slope] = self.template.get_parameter(slope) - change
         return found
 
-    def forward(self, photos: Tensor, strength: Tensor, features: dict[str, Tensor]) -> Tensor:
-        """(B, 3, H, W) photographs, each in the manner of its painting. features: of the paintings, layer → (B, …)."""
-        given: Any = self.parameters_for(self.encoder(features))
+    def forward(self, photos: Tensor, strength: Tensor, paintings: Observed) -> Tensor:
+        """(B, 3, H, W) photographs, each in the manner of its painting."""
+        given: Any = self.parameters_for(self.encoder(paintings))
         painted: Tensor = torch.func.functional_call(self.template, given, (photos, strength))
         return painted
 

@@ -34,7 +34,7 @@ STEP = 3.0  # px of a larger painting for each of the smaller one that it is pai
 ALIGNMENT = 16  # px: a multiple of what any network's input is cut into
 TILE = 1024  # px a side, besides the overlap
 UNTILED = 1536 * 1536  # px that are painted in one piece
-WINDOW, WINDOWS = 256, 48  # px a side and about the number of the windows that statistics are measured on
+WINDOW, WINDOWS = 768, 6  # px a side and about the number of the windows that statistics are measured on
 
 Progress = Callable[[float], object]
 

@@ -1,7 +1,7 @@
 """What a style generator learns from: photographs, each beside a painting of its own.
 
-The perceptual loss is that of one painting (`perceptual`), with targets that are found anew for each batch. Wasserstein
-losses want the root of a target's covariance. It is taken in the first principal directions of all paintings together,
+The perceptual loss is that of one painting (`perceptual`), with a target for each image of a batch. Wasserstein losses
+want the root of a target's covariance. It is taken in the first principal directions of all paintings together,
 found once, instead of each painting's own.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..networks.generator import SEEN, StyleGenerator
+from ..networks.generator import SEEN, Observed, StyleGenerator, observed
 from ..perception.loss_network import LossNetwork
 from ..perception.losses import (
     PRINCIPAL_DIRECTIONS,
@@ -33,79 +34,135 @@ from .step import Batch, seen
 Place = tuple[int, str]  # of a style loss: reduction and layer
 
 
+class Target(NamedTuple):
+    """What a style loss compares pictures with: a Gaussian of features in a base, and what lies outside it.
+
+    mean: (B, C). root: (B, D, D), of the covariance in the base. spread: (B,), the trace of the whole covariance; rest:
+    (B,), of what lies outside. energy: (B,), of the features. scale: (B,), the largest variance in the base.
+    """
+
+    mean: Tensor
+    root: Tensor
+    spread: Tensor
+    rest: Tensor
+    energy: Tensor
+    scale: Tensor
+
+
+class Known(NamedTuple):
+    """All that is found of paintings, once: (B, …) each."""
+
+    observed: Observed
+    targets: dict[Place, Target]
+
+    def tensors(self) -> list[Tensor]:
+        """In an order that is always the same."""
+        return [*self.observed, *chain.from_iterable(self.targets.values())]
+
+    def chosen(self, places: Tensor) -> Known:
+        """Those at some places."""
+        targets = {at: Target(*(value[places] for value in target)) for at, target in self.targets.items()}
+        return Known(Observed(*(value[places] for value in self.observed)), targets)
+
+
 class AnyPainting:
     """The objective of a batch, for `step.Learner`.
 
     A painting of the batch, `generator.PAINTING_SIDE` px a side, counts as half of the size whose strokes are learned:
     many have to fit. Where the loss sees full resolution, its own finest texture stands for that of twice the size.
 
+    To look at a painting costs as much as to learn from a photograph. So some are kept for a while: each batch brings a
+    few new ones, which take the places of others, and paints after any of those that are kept.
+
     Args:
         generator: learns. network: the loss network. recipe: levels, forms and weights. It must be a Wasserstein loss.
-        paintings: (N, 3, s, s) in [0, 1], from which principal directions are found.
+        paintings: (N, 3, s, s) in [0, 1], from which principal directions and the scales of what is seen are found. The
+            first `kept` of them are kept at first.
+        kept: how many paintings are kept.
     """
 
     def __init__(
-        self, generator: StyleGenerator, network: LossNetwork, recipe: TrainingPreset, paintings: Sequence[Tensor]
-    ) -> None:
+        self, generator: StyleGenerator, network: LossNetwork, recipe: TrainingPreset, paintings: Sequence[Tensor],
+        kept: int,
+    ) -> None:  # fmt: skip
         self.generator, self.network, self.recipe = generator, network, recipe
         self._content_form = content_form(recipe.content_loss)
         self.weights: dict[Place, float] = {
             (level.reduction, layer): weight for level in recipe.levels for layer, weight in level.style_layers.items()
         }
-        self._bases = self._find_bases(paintings)
+        self._bases = dict[Place, Tensor]()
+        found = [self._look(painting[None]) for painting in paintings]
+        generator.encoder.learn_scale(torch.cat([seen.statistics for seen, _ in found]))
+        self._bases = self._find_bases([statistics for _, statistics in found])
+        del found
+        first = [self.know(painting[None]) for painting in paintings[:kept]]
+        self.kept = _together(first)
 
     # --- paintings ---
 
     @torch.no_grad()
-    def _find_bases(self, paintings: Sequence[Tensor]) -> dict[Place, Tensor]:
-        """(C, directions) for each place."""
-        sums = dict[Place, Statistics]()
-        for painting in paintings:
-            for place, found in self._statistics_of(painting[None]).items():
-                # Each painting counts by its own energy, as in the loss.
-                energy = found.second_moment.diagonal(dim1=1, dim2=2).sum()
-                one = Statistics(found.pixels, found.total / energy.sqrt(), found.outer / energy)
-                sums[place] = sums[place] + one if place in sums else one
-        bases = {}
-        for place, total in sums.items():
-            _, vectors = torch.linalg.eigh(total.second_moment[0].double().cpu())
-            bases[place] = vectors.flip(1)[:, :PRINCIPAL_DIRECTIONS].to(total.outer)
-        return bases
+    def know(self, paintings: Tensor) -> Known:
+        """What there is to know of (B, 3, s, s) paintings."""
+        seen, statistics = self._look(paintings)
+        return Known(seen, {place: _target(self._bases[place], one) for place, one in statistics.items()})
 
-    def _statistics_of(self, paintings: Tensor) -> dict[Place, Statistics]:
+    @torch.no_grad()
+    def _look(self, paintings: Tensor) -> tuple[Observed, dict[Place, Statistics]]:
         found = dict[Place, Statistics]()
-        by_size = dict[int, list[Place]]()
+        by_size: dict[int, list[Place]] = {1: []}
         for reduction, layer in self.weights:
             by_size.setdefault(max(1, reduction // 2), []).append((reduction, layer))
         for size, places in by_size.items():
-            features = self.network(reduced(paintings, size), {layer for _, layer in places})
+            layers = dict.fromkeys([layer for _, layer in places] + [*SEEN] * (size == 1))
+            features = self.network(reduced(paintings, size), list(layers))
             found |= {place: feature_statistics(features[place[1]]) for place in places}
-        return found
+            if size == 1:
+                seen = observed(features)
+        return seen, {place: found[place] for place in self.weights}
+
+    def _find_bases(self, paintings: Sequence[dict[Place, Statistics]]) -> dict[Place, Tensor]:
+        """(C, directions) for each place: the first principal directions of all paintings together."""
+        bases = {}
+        for place in self.weights:
+            total: Any = 0
+            for painting in paintings:
+                outer = painting[place].second_moment[0].double().cpu()
+                total = total + outer / outer.trace()  # each painting counts by its own energy, as in the loss
+            _, vectors = torch.linalg.eigh(total)
+            bases[place] = vectors.flip(1)[:, :PRINCIPAL_DIRECTIONS].to(paintings[0][place].outer)
+        return bases
 
     # --- the loss ---
 
     def __call__(self, batch: Batch) -> tuple[Tensor, BatchLosses]:
         """See `step.Objective`."""
         assert batch.paintings is not None
-        with torch.no_grad():
-            targets = self._statistics_of(batch.paintings)
-            features = self.network(batch.paintings, SEEN)
-        mixed = self.network.dtype != torch.float32
-        with torch.autocast(batch.photos.device.type, self.network.dtype, enabled=mixed, cache_enabled=False):
-            painted = self.generator(batch.photos, batch.strength, features).float()
+        assert batch.places is not None
+        assert batch.chosen is not None
+        for ours, new in zip(self.kept.tensors(), self.know(batch.paintings).tensors(), strict=True):
+            ours.index_copy_(0, batch.places, new)
+        known = self.kept.chosen(batch.chosen)
+        painted = self.paint(self.generator, batch.photos, batch.strength, known.observed)
         spare = self.generator.template.spare
         painted, photos = seen(painted, batch.offset, spare), seen(batch.photos, batch.offset, spare)
-        losses = self.losses(painted, photos, targets, batch.strength**3)
+        losses = self.losses(painted, photos, known.targets, batch.strength**3)
         return losses.total + self.recipe.weave_weight * weave(painted), losses
 
+    def paint(self, generator: StyleGenerator, photos: Tensor, strength: Tensor, paintings: Observed) -> Tensor:
+        """Stylized images in float32, whatever the convolutions are in."""
+        dtype = self.network.dtype
+        with torch.autocast(photos.device.type, dtype, enabled=dtype != torch.float32, cache_enabled=False):
+            painted: Tensor = generator(photos, strength, paintings)
+        return painted.float()
+
     def losses(
-        self, painted: Tensor, photos: Tensor, targets: dict[Place, Statistics], share: Tensor | None = None
+        self, painted: Tensor, photos: Tensor, targets: dict[Place, Target], share: Tensor | None = None
     ) -> BatchLosses:
         """Of (B, 3, H, W) stylized images. targets: of their paintings. share: (B,) factors of style and TV."""
         recipe = self.recipe
         zeros = painted.new_zeros(len(painted), dtype=torch.float32)
         far, off = zeros, zeros
-        pairs = dict[Place, tuple[Statistics, Statistics]]()
+        generated = dict[Place, Statistics]()
         for level in recipe.levels:
             features = self.network(
                 reduced(painted, level.reduction), list(chain(level.content_layers, level.style_layers))
@@ -115,43 +172,51 @@ class AnyPainting:
                     wanted = self.network(reduced(photos, level.reduction), list(level.content_layers))
                 for layer, weight in level.content_layers.items():
                     far = far + weight * self._content_form(content_distance(features[layer], wanted[layer]))
-            for layer in level.style_layers:
-                place = level.reduction, layer
-                pairs[place] = feature_statistics(features[layer]), targets[place]
-        for place, distance in zip(pairs, self._distances(pairs), strict=True):
+            generated |= {(level.reduction, one): feature_statistics(features[one]) for one in level.style_layers}
+        for place, distance in zip(generated, self._distances(generated, targets), strict=True):
             off = off + self.weights[place] * distance
         rough = total_variations(painted)
         factor = zeros + 1 if share is None else share
         total = recipe.content_weight * far + factor * (recipe.style_weight * off + recipe.tv_weight * rough)
         return BatchLosses(far.mean(), off.mean(), rough.mean(), total.mean())
 
-    def _distances(self, pairs: dict[Place, tuple[Statistics, Statistics]]) -> list[Tensor]:
+    def _distances(self, generated: dict[Place, Statistics], targets: dict[Place, Target]) -> list[Tensor]:
         """Squared Wasserstein-2 distances between Gaussians, relative to the targets' energies, (B,) for each place.
 
         What lies outside the base counts as one isotropic Gaussian.
         """
-        products, scales, separate, energies = [], [], [], []
-        for place, (generated, target) in pairs.items():
-            base = self._bases[place]
-            inside, whole = _covariance_in(base, generated)
-            with torch.no_grad():
-                wanted, wanted_whole = _covariance_in(base, target)
-                energies.append(target.second_moment.diagonal(dim1=1, dim2=2).sum(1).clamp_min(1e-6))
-                root = square_root(wanted, energies[-1])
-            product = root @ inside @ root
+        products, separate = [], []
+        for place, ours in generated.items():
+            wanted = targets[place]
+            inside, spread = _covariance_in(self._bases[place], ours)
+            product = wanted.root @ inside @ wanted.root
             products.append((product + product.transpose(1, 2)) / 2)
-            scales.append(wanted.diagonal(dim1=1, dim2=2).amax(1) * energies[-1])
-            means = (generated.mean - target.mean).square().sum(1)
-            rest, wanted_rest = (
-                (total - part.diagonal(dim1=1, dim2=2).sum(1)).clamp_min(0)
-                for total, part in ((whole, inside), (wanted_whole, wanted))
-            )
-            separate.append(means + whole + wanted_whole - 2 * (rest * wanted_rest + 1e-12).sqrt())
+            means = (ours.mean - wanted.mean).square().sum(1)
+            rest = (spread - inside.diagonal(dim1=1, dim2=2).sum(1)).clamp_min(0)
+            separate.append(means + spread + wanted.spread - 2 * (rest * wanted.rest + 1e-12).sqrt())
+        energies = [targets[place].energy for place in generated]
+        scales = [targets[place].scale * targets[place].energy for place in generated]
         overlaps = traces_of_roots(products, scales)
         return [
-            (one - 2 * overlap) / energy
-            for one, overlap, energy in zip(separate, overlaps, energies, strict=True)
+            (one - 2 * overlap) / energy for one, overlap, energy in zip(separate, overlaps, energies, strict=True)
         ]
+
+
+def _together(paintings: Sequence[Known]) -> Known:
+    """Of one painting each, as one."""
+    targets = {
+        place: Target(*map(torch.cat, zip(*(known.targets[place] for known in paintings), strict=True)))
+        for place in paintings[0].targets
+    }
+    return Known(Observed(*map(torch.cat, zip(*(known.observed for known in paintings), strict=True))), targets)
+
+
+def _target(base: Tensor, statistics: Statistics) -> Target:
+    inside, spread = _covariance_in(base, statistics)
+    energy = statistics.second_moment.diagonal(dim1=1, dim2=2).sum(1).clamp_min(1e-6)
+    diagonal = inside.diagonal(dim1=1, dim2=2)
+    rest = (spread - diagonal.sum(1)).clamp_min(0)
+    return Target(statistics.mean, square_root(inside, energy), spread, rest, energy, diagonal.amax(1))
 
 
 def _covariance_in(base: Tensor, statistics: Statistics) -> tuple[Tensor, Tensor]:

@@ -27,22 +27,26 @@ class Batch:
     """A step's inputs, on the device.
 
     photos: (B, 3, side, side) in [0, 1]. strength: (B,) float32. offset: (2,) rows and columns that the loss's view is
-    moved by, see `ImageTransformationNetwork.seen`. paintings: (B, 3, h, w) in [0, 1], where each photograph has one.
+    moved by, see `ImageTransformationNetwork.seen`. Where each photograph has a painting of its own (`any_painting`):
+    paintings: (N, 3, h, w) in [0, 1], new ones. places: (N,), where these are kept. chosen: (B,) places of those that
+    the photographs are painted after.
     """
 
     photos: Tensor
     strength: Tensor
     offset: Tensor
     paintings: Tensor | None = None
+    places: Tensor | None = None
+    chosen: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """On a device, in the layouts that convolutions like."""
-        def moved(tensor: Tensor) -> Tensor:
-            layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
-            return tensor.to(device, non_blocking=True).contiguous(memory_format=layout)
-
-        paintings = None if self.paintings is None else moved(self.paintings)
-        return Batch(moved(self.photos), moved(self.strength), moved(self.offset), paintings)
+        moved = {}
+        for field in fields(self):
+            if (tensor := getattr(self, field.name)) is not None:
+                layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+                moved[field.name] = tensor.to(device, non_blocking=True).contiguous(memory_format=layout)
+        return Batch(**moved)
 
     def take(self, other: Batch) -> None:
         """Copy another batch of these shapes to where this one lies."""

@@ -15,6 +15,7 @@ from impasto.training import TRAINING_PRESETS
 from impasto.training.any_painting import AnyPainting, recolored
 from impasto.training.perceptual import PerceptualLoss
 from impasto.training.presets import Level
+from impasto.training.step import Batch, seen
 
 RECIPE = replace(
     TRAINING_PRESETS["default"], levels=(Level(2, {"relu1_2": 0.6, "relu2_2": 0.4}, {"relu2_2": 1.0}),),
@@ -24,7 +25,11 @@ RECIPE = replace(
 
 @pytest.fixture(scope="module")
 def network() -> LossNetwork:
-    """VGG-19 with few channels and random weights, in float64."""
+    return narrow(torch.float64)
+
+
+def narrow(dtype: torch.dtype) -> LossNetwork:
+    """VGG-19 with few channels and random weights."""
     generator = torch.Generator().manual_seed(0)
     layers, before = {}, 3
     for name in conv_names("vgg19"):
@@ -32,7 +37,7 @@ def network() -> LossNetwork:
         weight = torch.randn(width, before, 3, 3, generator=generator) * (2 / (9 * before)) ** 0.5
         layers[name] = (weight, torch.randn(width, generator=generator))
         before = width
-    return LossNetwork(Weights("vgg19", layers, CAFFE, "random"), "average", dtype=torch.float64)
+    return LossNetwork(Weights("vgg19", layers, CAFFE, "random"), "average", dtype=dtype)
 
 
 def pictures(seed: int, count: int, side: int) -> torch.Tensor:
@@ -40,11 +45,16 @@ def pictures(seed: int, count: int, side: int) -> torch.Tensor:
     return torch.rand(count, 3, side, side, generator=generator, dtype=torch.float64)
 
 
+def made() -> StyleGenerator:
+    torch.manual_seed(0)
+    return StyleGenerator(HourglassNetwork(4, 8, 8, 8), 4, (5, 6, 7))
+
+
 def test_it_is_the_loss_of_each_painting(network: LossNetwork) -> None:
     """At half the resolution, where a painting of the batch is taken as it is."""
     paintings, painted, photos = pictures(1, 2, 32), pictures(2, 2, 48), pictures(3, 2, 48)
-    objective = AnyPainting(StyleGenerator(HourglassNetwork(4, 8, 8, 8), 4), network, RECIPE, list(paintings))
-    found = objective.losses(painted, photos, objective._statistics_of(paintings), torch.tensor([1.0, 0.3]))
+    objective = AnyPainting(made(), network, RECIPE, list(paintings), kept=2)
+    found = objective.losses(painted, photos, objective.know(paintings).targets, torch.tensor([1.0, 0.3]))
     each = []
     for index in range(2):
         twice = paintings[index : index + 1].repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -53,6 +63,24 @@ def test_it_is_the_loss_of_each_painting(network: LossNetwork) -> None:
         share = torch.tensor([(1.0, 0.3)[index]])
         each.append([value.item() for value in loss(painted[index : index + 1], loss.content_features(photo), share)])
     assert [value.item() for value in found] == pytest.approx(np.mean(each, 0).tolist(), rel=1e-3)
+
+
+def test_a_batch_is_painted_after_the_paintings_that_are_kept() -> None:
+    first, fresh, photos = (pictures(*given).float() for given in ((5, 3, 64), (6, 1, 64), (7, 2, 64)))
+    objective = AnyPainting(made(), narrow(torch.float32), RECIPE, list(first), kept=3)
+    before = [value.clone() for value in objective.kept.tensors()]
+    batch = Batch(photos, torch.ones(2), torch.zeros(2, dtype=torch.long), fresh, torch.tensor([1]), torch.tensor([1, 2]))
+    total, losses = objective(batch)
+    assert torch.isfinite(total)
+    assert [value.dtype for value in losses] == [torch.float32] * 4
+    for old, kept, new in zip(before, objective.kept.tensors(), objective.know(fresh).tensors(), strict=True):
+        assert torch.equal(kept[[0, 2]], old[[0, 2]])
+        assert torch.equal(kept[1], new[0])
+    chosen = objective.kept.chosen(torch.tensor([1, 2]))
+    spare = objective.generator.template.spare
+    painted = seen(objective.generator(photos, torch.ones(2), chosen.observed), batch.offset, spare)
+    alone = objective.losses(painted, seen(photos, batch.offset, spare), chosen.targets)
+    assert alone.total.item() == pytest.approx(losses.total.item(), rel=1e-5)
 
 
 def test_colours_change_and_stay_colours() -> None:

@@ -8,7 +8,7 @@ export const STROKE_SIDE = 1024;
 const DIRECT = 1.5;
 const STEP = 3;
 const ALIGNMENT = 16;
-const WINDOW = 256;
+const WINDOW = 768;
 
 /** What fits into memory. tile: px a side, besides the overlap. untiled: px in one piece. windows: to measure. */
 export interface Limits {
@@ -17,12 +17,12 @@ export interface Limits {
   readonly windows: number;
 }
 
-export const LIMITS: Limits = { tile: 1024, untiled: 1536 * 1536, windows: 48 };
+export const LIMITS: Limits = { tile: 1024, untiled: 1536 * 1536, windows: 6 };
 
 /** Less, where those were too much; undefined where less would be no picture any more. */
 export function smaller({ tile, windows }: Limits): Limits | undefined {
   if (tile <= 128) return undefined;
-  return { tile: tile / 2, untiled: (tile / 2) ** 2, windows: Math.max(12, windows / 2) };
+  return { tile: tile / 2, untiled: (tile / 2) ** 2, windows: Math.max(2, Math.floor(windows / 2)) };
 }
 
 export function fit({ width, height }: Size, longSide: number): Size {
