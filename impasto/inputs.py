@@ -10,7 +10,7 @@ import numpy as np
 
 from . import color, images
 from .errors import ImpastoError, check_number
-from .images import FloatArray, ImageLike, Picture
+from .images import FloatArray, ImageLike, Picture, as_samples, floats
 
 MIN_SIDE = 16  # px: the stride of the fifth block
 
@@ -68,8 +68,11 @@ class Inputs:
         preserve_color: str | None,
         margin: float = 0.0,
         begun: ImageLike | None = None,
+        style_scale: float = 1.0,
     ) -> Inputs:
-        picture, name = images.load(content, "content image"), images.called(content, "content image")
+        """style_scale: of what the paintings will be looked at with, from as many pixels as the result has."""
+        picture = images.load(content, "content image", images.for_long_side(long_side))
+        name = images.called(content, "content image")
         size = images.fit(picture.size, long_side)
         _check_side(name, picture.size, size)
         if picture.hidden:
@@ -86,7 +89,8 @@ class Inputs:
         if total <= 0:
             raise ImpastoError("the shares of the styles must not all be 0")
         masks = _Masks(picture)
-        paintings = [_load_painting(style, style.share / total, masks) for style in given]
+        area = size[0] * size[1] * style_scale**2
+        paintings = [_load_painting(style, style.share / total, masks, area) for style in given]
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
@@ -143,7 +147,8 @@ class Inputs:
 
 def _load_begun(begun: ImageLike, content: Picture) -> FloatArray:
     """A picture to begin from, at the photograph's size, which shows where that one is transparent."""
-    picture, name = images.load(begun, "init picture"), images.called(begun, "init picture")
+    picture = images.load(begun, "init picture", images.for_long_side(max(content.size)))
+    name = images.called(begun, "init picture")
     (width, height), (wide, high) = content.size, picture.size
     # Rounding apart: by a pixel of the smaller one, or a fiftieth.
     apart = abs(wide * height - high * width)
@@ -173,16 +178,20 @@ def opaque_where_hidden(picture: Picture) -> Picture:
     """Pixels that alpha hides may hold anything: give them the mean of the visible, so that none shows up."""
     if picture.alpha is None or picture.alpha.min() > images.HIDDEN:
         return picture
-    pixels, alpha = picture.pixels.copy(), picture.alpha[..., None]
-    total = np.sum([(pixels[rows] * alpha[rows]).sum((0, 1), np.float64) for rows in images.blocks(pixels)], axis=0)
-    mean = (total / picture.alpha.sum(dtype=np.float64)).astype(np.float32)
-    for rows in images.blocks(pixels):
-        pixels[rows] = np.where(alpha[rows] > images.HIDDEN, pixels[rows], mean)
-    return replace(picture, pixels=pixels)
+    given, alpha = picture.samples, picture.alpha[..., None]
+    sums = [(floats(given[rows]) * alpha[rows]).sum((0, 1), np.float64) for rows in images.blocks(given)]
+    mean = (np.sum(sums, axis=0) / picture.alpha.sum(dtype=np.float64)).astype(np.float32)
+    samples = np.empty_like(given, images.kept_type(given, picture.size))
+    for rows in images.blocks(given):
+        seen = np.where(alpha[rows] > images.HIDDEN, floats(given[rows]), mean)
+        samples[rows] = as_samples(seen, samples.dtype)
+    return replace(picture, samples=samples)
 
 
-def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
-    picture, name = images.load(style.image, "style image"), images.called(style.image, "style image")
+def _load_painting(style: Style, share: float, masks: _Masks, area: float) -> Painting:
+    """area: in px, of the painting as it is looked at."""
+    picture = images.load(style.image, "style image", images.for_area(area))
+    name = images.called(style.image, "style image")
     _check_side(name, picture.size, picture.size)
     if picture.hidden:
         raise ImpastoError(f"{name} is wholly transparent: it shows no style")
@@ -222,11 +231,13 @@ _MARKS = {"mask": "goes", "style mask": "is taken from"}
 
 def load_mask(mask: ImageLike, what: str, size: tuple[int, int] | None = None) -> FloatArray:
     """A mask's luminance at a size, by default its own; what is transparent is as good as black."""
-    picture = images.load(mask, what)
-    values = color.luminance(picture.pixels)
-    if picture.alpha is not None:
-        values = values * picture.alpha
-    if size is not None and values.shape != (size[1], size[0]):
+    picture = images.load(mask, what, None if size is None else lambda _: (2 * size[0], 2 * size[1]))
+    values = np.empty(picture.samples.shape[:2], np.float32)
+    for rows in images.blocks(picture.samples):
+        values[rows] = color.luminance(floats(picture.samples[rows]))
+        if picture.alpha is not None:
+            values[rows] *= picture.alpha[rows]
+    if size is not None and picture.size != size:
         values = images.resize(values, size)
     if values.max() < 0.5:
         raise ImpastoError(

@@ -165,6 +165,20 @@ def test_too_many_pixels(settings: StudioSettings) -> None:
         assert post(client, png((20, 20))).status_code in (200, 400)
 
 
+def test_of_a_large_jpeg_only_what_is_needed_counts(settings: StudioSettings, photo: Image.Image) -> None:
+    small = replace(settings, limits=Limits(pixels=100_000))
+    data = jpeg_of(photo.resize((960, 640)))
+    with TestClient(create_app(small), BASE) as client:
+        assert post(client, data).status_code == 413
+        answer = post(client, data, size="64")
+        assert answer.status_code == 200
+        assert max(Image.open(io.BytesIO(answer.content)).size) == 64
+        assert post(client, data, size="500").status_code == 413
+        files = [("photo", ("a.jpg", data)), ("paintings", ("b.jpg", data))]
+        for size, status in (("64", 202), ("300", 413)):
+            assert client.post("/api/jobs/paint", files=files, data={"size": size}).status_code == status
+
+
 def test_what_the_format_cannot_hold_is_refused(client: TestClient) -> None:
     answer = post(client, png((2000, 20)), size="16400", format="webp")
     assert answer.status_code == 400
