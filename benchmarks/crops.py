@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from impasto import images, train
-from impasto.compute import choose_precision
-from impasto.export import load_network
-from impasto.loss_network import LossNetwork
+from impasto.perception.compute import choose_precision
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.weights import load_weights
+from impasto.styles.export import load_network
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss
-from impasto.weights import load_weights
 
 LARGE = 640  # px of the long side
 CROPS = (

@@ -34,21 +34,27 @@ from shipped import SHIPPED
 from torch import Tensor
 
 from impasto import Stylizer, images
-from impasto.canvas import Canvas, DivergedError
-from impasto.compute import choose_precision
 from impasto.files import write_atomically
 from impasto.images import Picture
-from impasto.loss_network import LossNetwork
-from impasto.objective import Losses
-from impasto.presets import Preset, get_preset
+from impasto.optimizing.canvas import Canvas, DivergedError
+from impasto.optimizing.presets import Preset, get_preset
+from impasto.perception.compute import choose_precision
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.terms import Losses
+from impasto.perception.weights import load_weights
 from impasto.styles import style_files
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 from impasto.training.photographs import Crops, Photographs
-from impasto.weights import load_weights
+from impasto.training.presets import Level
 
 HELD_OUT, SEED, SIDE = 16, 0, 512
 RECIPE = TRAINING_PRESETS["default"]
+# The distances from the peer.
+APART = replace(
+    RECIPE, levels=(Level(1, TERMS.style_layers, TERMS.content_layers),),
+    content_loss=TERMS.content_loss, style_loss=TERMS.style_loss,
+)  # fmt: skip
 # Pixels in [0, 1].
 OPTIMIZERS = {"L-BFGS": replace(get_preset("gatys2015"), pixel_range=1.0), "Adam": get_preset("default")}
 
@@ -171,7 +177,7 @@ def against_lite(data: Path, styles: list[str], weights: str, strengths: list[fl
             subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         theirs, stylizer = images.load(target).resized(photo.size), Stylizer(style)
         ours = [stylizer.picture(photo, strength=strength) for strength in strengths]
-        loss = PerceptualLoss(network, TERMS, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
+        loss = PerceptualLoss(network, APART, to_tensor(painted.resized(images.fit(painted.size, SIDE))))
         found = [evaluate(loss, photo, one) for one in (theirs, *ours)]
         for index, one in enumerate(found[1:]):
             both[index] += one.content < found[0].content and one.style < found[0].style

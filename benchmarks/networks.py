@@ -27,9 +27,10 @@ import torch
 from PIL import Image, ImageDraw
 from torch.utils.flop_counter import FlopCounterMode
 
-from impasto import Stylizer, images, runtimes, train
+from impasto import Stylizer, images, train
 from impasto.networks import NETWORKS, ImageTransformationNetwork, create_network
-from impasto.style_model import INPUT, STRENGTH, read_about
+from impasto.styles.model import INPUT, STRENGTH, read_about
+from impasto.stylizing import runtimes
 
 SIZES = (512, 1024)
 PHOTOS = ("tea-gardens", "oakland-zoo-otters", "singaporean-cityscape", "perched-osprey")

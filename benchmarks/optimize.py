@@ -27,10 +27,11 @@ import torch
 from process import Usage, run
 
 from impasto import images
-from impasto.loss_network import LossNetwork
-from impasto.objective import Objective, StyleImage, Terms
-from impasto.tiling import windows
-from impasto.weights import load_weights
+from impasto.images.tiling import windows
+from impasto.optimizing.objective import Objective, StyleImage
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.terms import Terms
+from impasto.perception.weights import load_weights
 
 # None of these pairs was looked at while the presets were tuned.
 PAIRS = (

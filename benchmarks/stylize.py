@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from impasto import Stylizer, images
 from impasto.networks import create_network
-from impasto.painting import plan_sizes
+from impasto.stylizing.painting import plan_sizes
 
 SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
 MEGAPIXELS = (12, 48, 100)

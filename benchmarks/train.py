@@ -26,13 +26,13 @@ import torch
 from matplotlib.figure import Figure
 
 from impasto import images, pack
-from impasto.loss_network import LossNetwork
 from impasto.networks import create_network
-from impasto.style_model import read_about
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.weights import load_weights
+from impasto.styles.model import read_about
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss
 from impasto.training.photographs import Crops, Photographs
-from impasto.weights import load_weights
 
 HELD_OUT, SIDE, SEED = 16, 256, 0
 

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 from .errors import ImpastoError
 from .lazy import attributes
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from .contact_sheet import sheet
     from .images import Picture
-    from .inputs import Style
-    from .objective import Losses
-    from .optimization import Result, Step, optimize
-    from .plan import Plan
-    from .presets import PRESETS, Preset
-    from .style_model import About, read_about
+    from .optimizing.inputs import Style
+    from .optimizing.optimization import Result, Step, optimize
+    from .optimizing.plan import Plan
+    from .optimizing.presets import PRESETS, Preset
+    from .perception.terms import Losses
     from .styles import list_styles
-    from .stylization import Stylizer, stylize
+    from .styles.model import About, read_about
+    from .stylizing.contact_sheet import sheet
+    from .stylizing.stylization import Stylizer, stylize
     from .training import TRAINING_PRESETS, TrainingPreset, TrainingResult, TrainingStep, pack, train
 
-__version__ = "0.1.0"
 __all__ = [
     "PRESETS", "TRAINING_PRESETS", "About", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step",
     "Style", "Stylizer", "TrainingPreset", "TrainingResult", "TrainingStep", "list_styles", "optimize", "pack",
@@ -35,11 +35,12 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "PRESETS": "presets", "Losses": "objective", "Picture": "images", "Plan": "plan", "Preset": "presets",
-    "Result": "optimization", "Step": "optimization", "Style": "inputs", "optimize": "optimization",
+    "PRESETS": "optimizing.presets", "Losses": "perception.terms", "Picture": "images", "Plan": "optimizing.plan",
+    "Preset": "optimizing.presets", "Result": "optimizing.optimization", "Step": "optimizing.optimization",
+    "Style": "optimizing.inputs", "optimize": "optimizing.optimization",
     "TRAINING_PRESETS": "training", "TrainingPreset": "training", "TrainingResult": "training",
     "TrainingStep": "training", "train": "training", "pack": "training",
-    "About": "style_model", "read_about": "style_model", "Stylizer": "stylization", "stylize": "stylization",
-    "list_styles": "styles", "sheet": "contact_sheet",
+    "About": "styles.model", "read_about": "styles.model", "Stylizer": "stylizing.stylization",
+    "stylize": "stylizing.stylization", "list_styles": "styles", "sheet": "stylizing.contact_sheet",
 }  # fmt: skip
 __getattr__ = attributes(__name__, _HOMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,9 +94,9 @@ def style_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """great-wave.onnx, of an untrained network whose strength can be adjusted; with a trained one's contrast."""
     from stirred import stir
 
-    from impasto.export import export
     from impasto.networks import create_network
-    from impasto.style_model import About
+    from impasto.styles.export import export
+    from impasto.styles.model import About
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "great-wave.onnx"
@@ -114,9 +115,9 @@ def fading_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """fading.onnx, of an untrained network that knows no strength: Johnson's, narrow and with few blocks."""
     from stirred import stir
 
-    from impasto.export import export
     from impasto.networks.johnson2016 import Johnson2016
-    from impasto.style_model import About
+    from impasto.styles.export import export
+    from impasto.styles.model import About
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "fading.onnx"
@@ -131,6 +132,15 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(params=["base", "formats"])
+def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Without the packages of the extra `formats` ("base"), and with them."""
+    if request.param == "base":
+        for name in ("imagecodecs", "rawpy", "tifffile"):
+            monkeypatch.setitem(sys.modules, name, None)
+    return str(request.param)
 
 
 @pytest.fixture

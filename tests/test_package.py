@@ -18,12 +18,12 @@ def _imported(statements: str, names: str) -> str:
     return run.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["impasto", "impasto.cli", "impasto.errors", "impasto.presets"])
+@pytest.mark.parametrize("module", ["impasto", "impasto.cli", "impasto.errors", "impasto.optimizing.presets"])
 def test_importing_is_light(module: str) -> None:
     assert _imported(f"import {module}", "torch numpy PIL rich imagecodecs") == ""
 
 
-@pytest.mark.parametrize("module", ["impasto.images", "impasto.color", "impasto.inputs"])
+@pytest.mark.parametrize("module", ["impasto.images", "impasto.images.color", "impasto.optimizing.inputs"])
 def test_pictures_need_no_torch(module: str) -> None:
     assert _imported(f"import {module}", "torch imagecodecs tifffile") == ""
 
@@ -51,7 +51,7 @@ def test_unknown_attribute() -> None:
         impasto.optimise  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["impasto.optimization", "impasto.cli.optimize", "impasto.cli"])
+@pytest.mark.parametrize("module", ["impasto.optimizing.optimization", "impasto.cli.optimize", "impasto.cli"])
 def test_optimize_is_a_function_whatever_is_imported_first(module: str) -> None:
     importlib.import_module(module)
     from impasto import optimize

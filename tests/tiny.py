@@ -26,9 +26,10 @@ import impasto.training.trainer
 from impasto.cli import main
 from impasto.networks import NETWORKS
 from impasto.networks.shuffle import ShuffleNetwork
-from impasto.style_model import About
+from impasto.perception.weights import load_weights
+from impasto.styles.model import About
 from impasto.training import TRAINING_PRESETS, TrainingPreset
-from impasto.weights import load_weights
+from impasto.training.presets import Level
 
 # Everything is said here, so that no assertion hangs on the values that `default` is tuned to.
 RECIPE = TrainingPreset(
@@ -37,8 +38,7 @@ RECIPE = TrainingPreset(
     loss_network="vgg19",
     pooling="average",
     padding="replicate",
-    content_layers={"relu3_1": 1.0},
-    style_layers={"relu1_1": 0.4, "relu2_1": 0.3, "relu3_1": 0.3},
+    levels=(Level(1, {"relu1_1": 0.4, "relu2_1": 0.3, "relu3_1": 0.3}, {"relu3_1": 1.0}),),
     content_loss="relative",
     style_loss="wasserstein-principal",
     content_weight=0.2,

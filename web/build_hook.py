@@ -7,6 +7,7 @@ everything else works.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -41,10 +42,19 @@ class FrontEndHook(BuildHookInterface):  # type: ignore[type-arg]
                 shutil.copytree(web.parent / "examples", copy.parent / "examples")
                 _run([npm, "ci", *PATIENCE], copy)
                 _run([npm, "run", "build", "--", "--outDir", str(built), "--emptyOutDir"], copy)
+                _pack(built)
         except (OSError, RuntimeError) as error:
             self.app.display_warning(f"the wheel gets no front end for `impasto studio`: {error}")
             return
         build_data["force_include"][str(built)] = "impasto/studio/web"
+
+
+def _pack(built: Path) -> None:
+    """Compress what is large, 41 MB of WebAssembly to 10; the server sends it so (`studio/static_files.py`)."""
+    for file in list(built.rglob("*.wasm")):
+        packed = gzip.compress(file.read_bytes(), mtime=0)  # the same bytes whenever it is built
+        file.with_name(f"{file.name}.gz").write_bytes(packed)
+        file.unlink()
 
 
 def _run(command: list[str], folder: Path) -> None:

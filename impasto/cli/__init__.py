@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..errors import ImpastoError, one_line, reason
 from ..training.torchrun import is_first, was_started_by_torchrun
+from ..version import __version__
 
 # Modules are imported when their command is called, so that `impasto --help` and torch-free commands are quick.
 COMMANDS = {

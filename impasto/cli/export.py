@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..conversion import FORMATS, convert
+from ..styles.conversion import FORMATS, convert
 from .options import option_of
 
 option = option_of(convert)

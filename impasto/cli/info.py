@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from ..style_model import read_about
 from ..styles import find_style
+from ..styles.model import read_about
 from .output import echo_json
 
 

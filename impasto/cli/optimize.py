@@ -12,10 +12,10 @@ import click
 from .. import images
 from ..errors import ImpastoError
 from ..files import same_file
-from ..inputs import Style
-from ..optimization import Result, Step, optimize
-from ..plan import Plan
-from ..presets import PRESETS, get_preset
+from ..optimizing.inputs import Style
+from ..optimizing.optimization import Result, Step, optimize
+from ..optimizing.plan import Plan
+from ..optimizing.presets import PRESETS, get_preset
 from .options import option_of
 from .progress import OptimizeProgress, describe
 

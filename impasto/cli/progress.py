@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
 
 if TYPE_CHECKING:
-    from ..optimization import Step
+    from ..optimizing.optimization import Step
     from ..training import TrainingStep
 
 LINE_EVERY = 5.0  # seconds between plain lines

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from .. import images
-from ..contact_sheet import sheet
 from ..errors import ImpastoError
 from ..files import same_file
+from ..stylizing.contact_sheet import sheet
 from .options import option_of
 from .progress import CountProgress
 

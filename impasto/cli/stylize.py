@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -12,12 +13,11 @@ from typing import Any
 import click
 
 from .. import images
-from ..batch import Done, Job, find_jobs, run_jobs
 from ..errors import ImpastoError
 from ..files import read_file, same_file
-from ..images import Picture
-from ..inputs import load_mask
-from ..stylization import Stylizer, check_options
+from ..images.masks import load_mask
+from ..stylizing.batch import Done, Job, find_jobs, run_jobs
+from ..stylizing.stylization import Stylizer, check_options
 from .options import option_of
 from .output import echo_json
 from .progress import CountProgress
@@ -79,81 +79,171 @@ def command(
     if mask is not None:  # what is wrong with it is told before any work
         options["mask"] = read_file(mask, "mask")
         load_mask(mask, "mask")
+    loading = {"runtime": runtime, "precision": precision}
+    asked = _Asked(inputs, output, style, mask, quality, keep_metadata, overwrite, as_json, quiet, loading, options)
     if on_ray:
-        return _on_ray(inputs, output, style, as_json, quiet, quality=quality, overwrite=overwrite, runtime=runtime,
-                       precision=precision, keep_metadata=keep_metadata, **options)  # fmt: skip
-    if PIPE in inputs or output == PIPE:
-        if len(inputs) > 1:
-            raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
-        _spare(mask, [Path(output or PIPE)])
-        return _pipe(
-            inputs[0], style, output, quality, keep_metadata, runtime, precision, as_json, quiet, options
-        )
-    name = Path(style).stem
+        return _on_ray(asked)
+    return _pipe(asked) if PIPE in inputs or output == PIPE else _files(asked)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for. loading: keywords of `Stylizer`. options: of `Stylizer.picture`."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    style: str
+    mask: str | None
+    quality: int
+    keep_metadata: bool
+    overwrite: bool
+    as_json: bool
+    quiet: bool
+    loading: dict[str, str]
+    options: dict[str, Any]
+
+    def stylizer(self) -> Stylizer:
+        return Stylizer(self.style, **self.loading)
+
+    def spare_mask(self, targets: Iterable[Path]) -> None:
+        """Refuse to write over it."""
+        if self.mask is not None and any(same_file(target, Path(self.mask)) for target in targets):
+            raise ImpastoError(f"output {self.mask} would overwrite the mask")
+
+    def say(self, line: str) -> None:
+        """For people, if any are to read it."""
+        if not self.quiet and not self.as_json:
+            click.echo(line)
+
+    def sum_up(self, line: str, failures: Sequence[str], tried: int) -> int:
+        """Of several pictures: what was made in a line, then what failed. Returns the exit code."""
+        self.say(line)
+        for failure in failures:
+            click.echo(f"impasto: {failure}", err=True)
+        if failures:
+            click.echo(f"impasto: {len(failures)} of {tried} images failed", err=True)
+        return 1 if failures else 0
+
+    def report_passed_over(self, files: Sequence[PurePath]) -> None:
+        """Of what lies in a folder: what looks like a picture and cannot be used."""
+        if files and not self.quiet:
+            click.echo(f"impasto: passed over {images.summary(files)}", err=True)
+
+
+# --- three ways to a picture -------------------------------------------------------------------------------
+
+
+def _files(asked: _Asked) -> int:
+    """From files and folders to files."""
     passed_over: list[Path] = []
-    jobs = find_jobs(inputs, output, name, passed_over.append)
-    _spare(mask, [job.target for job in jobs])
-    several = len(jobs) > 1 or Path(inputs[0]).is_dir()
-    stylizer = Stylizer(style, runtime=runtime, precision=precision)
+    jobs = find_jobs(asked.inputs, asked.output, Path(asked.style).stem, passed_over.append)
+    asked.spare_mask(job.target for job in jobs)
+    several = len(jobs) > 1 or Path(asked.inputs[0]).is_dir()
+    stylizer = asked.stylizer()
     finished: list[Done] = []
     interrupted = False
-    with CountProgress("stylizing", quiet) as progress:
+    with CountProgress("stylizing", asked.quiet) as progress:
 
         def on_done(done: Done) -> None:
             finished.append(done)
             if several:
                 progress.update(len(finished), len(jobs))
-            if as_json:
+            if asked.as_json:
                 echo_json(_as_json(done, stylizer))
 
         try:
             run_jobs(
-                jobs, stylizer, options, quality, overwrite or not several, on_done,
-                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None, keep_metadata,
+                jobs, stylizer, asked.options, asked.quality, asked.overwrite or not several, on_done,
+                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
+                asked.keep_metadata,
             )  # fmt: skip
         except KeyboardInterrupt:
             if not finished:
                 raise
             interrupted = True
-    code = _report(finished, several, stylizer, as_json, quiet)
-    _report_passed_over(passed_over, quiet)
+    failures = [done.error for done in finished if done.error]
+    if several:
+        code = asked.sum_up(_summary(finished), failures, len(finished))
+    elif failures:
+        raise ImpastoError(failures[0])
+    else:
+        code = 0
+        asked.say(_line(finished[0], stylizer))
+    asked.report_passed_over(passed_over)
     if interrupted:
         left = len(jobs) - len(finished)
-        again = "" if overwrite else ": the same command goes on"
+        again = "" if asked.overwrite else ": the same command goes on"
         click.echo(f"impasto: interrupted with {left} to do{again}", err=True)
     return 130 if interrupted else code
 
 
-def _spare(mask: str | None, targets: list[Path]) -> None:
-    if mask is not None and any(same_file(target, Path(mask)) for target in targets):
-        raise ImpastoError(f"output {mask} would overwrite the mask")
+def _on_ray(asked: _Asked) -> int:
+    """From a folder or bucket to another."""
+    if len(asked.inputs) != 1 or asked.output is None:
+        raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
+    from ..stylizing.ray_batch import stylize_with_ray
+
+    with CountProgress("stylizing", asked.quiet) as progress:
+        result = stylize_with_ray(
+            asked.inputs[0], asked.output, asked.style, quality=asked.quality, keep_metadata=asked.keep_metadata,
+            overwrite=asked.overwrite, progress=progress.update, **asked.loading, **asked.options,
+        )  # fmt: skip
+    if asked.as_json:
+        for one in result.images:
+            echo_json(one.to_dict())
+    failures = [f"{one.input}: {one.error}" for one in result.images if one.error]
+    made = len(result.images) - len(failures)
+    line = f"{asked.output}  {made} made, {result.skipped} there already, {len(failures)} failed"
+    code = asked.sum_up(line, failures, len(result.images))
+    asked.report_passed_over([PurePosixPath(name) for name in result.passed_over])
+    return code
 
 
-def _report(finished: list[Done], several: bool, stylizer: Stylizer, as_json: bool, quiet: bool) -> int:
-    failed = [done for done in finished if done.error]
-    if not several:
-        if failed:
-            raise ImpastoError(str(failed[0].error))
-        if not quiet and not as_json:
-            click.echo(_line(finished[0], stylizer))
+def _pipe(asked: _Asked) -> int:
+    """From stdin or a file to stdout or a file."""
+    if len(asked.inputs) > 1:
+        raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
+    asked.spare_mask([Path(asked.output or PIPE)])
+    (source,), to_stdout = asked.inputs, asked.output in (None, PIPE)
+    if to_stdout and asked.as_json:
+        raise ImpastoError("stdout takes the picture: --json needs a file, -o FILE")
+    if to_stdout and not sys.stdout:
+        raise ImpastoError("stdout is closed: give -o FILE")
+    if to_stdout and sys.stdout.isatty():
+        raise ImpastoError("stdout is a terminal: send it to a file (> FILE), or give -o FILE")
+    target = None if to_stdout else images.check_output(str(asked.output))
+    if source != PIPE:
+        data = read_file(source, "image")
+    elif not (data := sys.stdin.buffer.read() if sys.stdin else b""):
+        raise ImpastoError("no image on stdin")
+    stylizer = asked.stylizer()
+    start = time.perf_counter()
+    kind = images.writable_format(target) if target else "JPEG" if data[:2] == b"\xff\xd8" else "PNG"
+    fits = partial(images.check_size, format=kind)
+    picture = stylizer.picture(data if source == PIPE else source, **asked.options, on_size=fits)
+    kept = images.kept_metadata(data) if asked.keep_metadata else None
+    if target is None:
+        sys.stdout.buffer.write(images.encode(picture, kind, asked.quality, kept))
+        sys.stdout.buffer.flush()
         return 0
-    if not quiet and not as_json:
-        made = [done for done in finished if done.size]
-        there = sum(done.skipped for done in finished)
-        skipped = f", {there} were there already (--overwrite does them again)" if there else ""
-        seconds = sum(done.seconds for done in made)
-        pictures = "picture" if len(made) == 1 else "pictures"
-        click.echo(f"{len(made)} {pictures} in {seconds:.1f} s{skipped}{f', {len(failed)} failed' if failed else ''}")
-    for done in failed:
-        click.echo(f"impasto: {done.error}", err=True)
-    if failed:
-        click.echo(f"impasto: {len(failed)} of {len(finished)} images failed", err=True)
-    return 1 if failed else 0
+    images.save(picture, target, asked.quality, kept)
+    done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
+    if asked.as_json:
+        echo_json(_as_json(done, stylizer))
+    asked.say(_line(done, stylizer))
+    return 0
 
 
-def _report_passed_over(files: Sequence[PurePath], quiet: bool) -> None:
-    if files and not quiet:
-        click.echo(f"impasto: passed over {images.summary(files)}", err=True)
+# --- what is told ------------------------------------------------------------------------------------------
+
+
+def _summary(finished: Sequence[Done]) -> str:
+    made = [done for done in finished if done.size]
+    there, failed = sum(done.skipped for done in finished), sum(bool(done.error) for done in finished)
+    skipped = f", {there} were there already (--overwrite does them again)" if there else ""
+    pictures = "picture" if len(made) == 1 else "pictures"
+    seconds = sum(done.seconds for done in made)
+    return f"{len(made)} {pictures} in {seconds:.1f} s{skipped}{f', {failed} failed' if failed else ''}"
 
 
 def _line(done: Done, stylizer: Stylizer) -> str:
@@ -169,71 +259,3 @@ def _as_json(done: Done, stylizer: Stylizer) -> dict[str, Any]:
     if done.error:
         values["error"] = done.error
     return values | ({"skipped": True} if done.skipped else {})
-
-
-def _on_ray(
-    inputs: tuple[str, ...], output: str | None, style: str, as_json: bool, quiet: bool, **options: Any
-) -> int:
-    if len(inputs) != 1 or output is None:
-        raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
-    from ..ray_batch import stylize_with_ray
-
-    with CountProgress("stylizing", quiet) as progress:
-        result = stylize_with_ray(inputs[0], output, style, progress=progress.update, **options)
-    failed = [one for one in result.images if one.error]
-    if as_json:
-        for one in result.images:
-            echo_json(one.to_dict())
-    elif not quiet:
-        made = len(result.images) - len(failed)
-        click.echo(f"{output}  {made} made, {result.skipped} there already, {len(failed)} failed")
-    for one in failed:
-        click.echo(f"impasto: {one.input}: {one.error}", err=True)
-    if failed:
-        click.echo(f"impasto: {len(failed)} of {len(result.images)} images failed", err=True)
-    _report_passed_over([PurePosixPath(name) for name in result.passed_over], quiet)
-    return 1 if failed else 0
-
-
-def _pipe(
-    source: str,
-    style: str,
-    output: str | None,
-    quality: int,
-    keep_metadata: bool,
-    runtime: str,
-    precision: str,
-    as_json: bool,
-    quiet: bool,
-    options: dict[str, Any],
-) -> int:
-    """From stdin or a file to stdout or a file."""
-    to_stdout = output in (None, PIPE)
-    if to_stdout and as_json:
-        raise ImpastoError("stdout takes the picture: --json needs a file, -o FILE")
-    if to_stdout and not sys.stdout:
-        raise ImpastoError("stdout is closed: give -o FILE")
-    if to_stdout and sys.stdout.isatty():
-        raise ImpastoError("stdout is a terminal: send it to a file (> FILE), or give -o FILE")
-    target = None if to_stdout else images.check_output(str(output))
-    if source != PIPE:
-        data = read_file(source, "image")
-    elif not (data := sys.stdin.buffer.read() if sys.stdin else b""):
-        raise ImpastoError("no image on stdin")
-    stylizer = Stylizer(style, runtime=runtime, precision=precision)
-    start = time.perf_counter()
-    kind = images.writable_format(target) if target else "JPEG" if data[:2] == b"\xff\xd8" else "PNG"
-    fits = partial(images.check_size, format=kind)
-    picture: Picture = stylizer.picture(data if source == PIPE else source, **options, on_size=fits)
-    kept = images.kept_metadata(data) if keep_metadata else None
-    if target is None:
-        sys.stdout.buffer.write(images.encode(picture, kind, quality, kept))
-        sys.stdout.buffer.flush()
-        return 0
-    images.save(picture, target, quality, kept)
-    done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
-    if as_json:
-        echo_json(_as_json(done, stylizer))
-    elif not quiet:
-        click.echo(_line(done, stylizer))
-    return 0

@@ -30,8 +30,8 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
 def _jpeg(data: bytes) -> tuple[bytes, Metadata]:
-    kept, position = [b"\xff\xd8"], 2
-    exif, xmp, profile = b"", b"", []
+    kept: list[bytes | memoryview] = [b"\xff\xd8"]
+    position, exif, xmp, profile = 2, b"", b"", []
     while (position := data.find(b"\xff", position)) >= 0 and position + 4 <= len(data):
         marker = data[position + 1]
         if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8:  # padding, and markers without a segment
@@ -60,7 +60,7 @@ def _jpeg(data: bytes) -> tuple[bytes, Metadata]:
         return data, Metadata()
     whole = all(len(part) > 1 and part[1] == len(profile) for part in profile)  # each says how many there are
     icc = b"".join(part[2:] for part in sorted(profile)) if whole else b""
-    kept.append(data[position:])
+    kept.append(memoryview(data)[position:])
     return b"".join(kept), Metadata(orientation_of(exif, xmp), icc or None, exif)
 
 

@@ -43,7 +43,8 @@ def load(source: ImageLike, what: str = "image", needed: Needed | None = None) -
     """Decode an image: a path, the bytes of a file, a Pillow image, an array or a Picture.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16, or floats in [0, 1].
-    EXIF orientation is applied, ICC profiles are converted to sRGB; grey, palette, CMYK and alpha are understood.
+    EXIF orientation is applied, ICC profiles are converted to sRGB; grey, palette, CMYK and alpha are understood; raw
+    photographs are developed. What is damaged around whole pixels does not matter.
 
     Args:
         source: the image.
@@ -52,7 +53,8 @@ def load(source: ImageLike, what: str = "image", needed: Needed | None = None) -
             smaller than it is, but not below them, which saves most of the time and of the memory.
 
     Raises:
-        ImpastoError: the file is missing, no image, truncated, or beyond the decompression-bomb limit.
+        ImpastoError: the file is missing, no image, truncated, beyond the decompression-bomb limit, or of a kind that
+            is not read, or not without the extra `formats`.
     """
     if isinstance(source, Picture):
         return source
@@ -177,8 +179,7 @@ def _decode_tiff(tiff: Tiff) -> NDArray[Any]:
 
 def _decode_png(png: Png) -> NDArray[Any]:
     orientation, profile = png.metadata.orientation, png.metadata.profile
-    with Image.open(io.BytesIO(png.data), formats=("PNG",)) as image:
-        image.load()
+    with Image.open(io.BytesIO(png.data), formats=("PNG",)) as image:  # which checks the size
         array = png.deep()
         if array is None:
             return _upright(_pillow_to_srgb(image, profile, png.alpha), orientation)

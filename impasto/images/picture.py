@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,6 @@ from PIL import Image
 
 from .reading import Needed
 from .samples import FloatArray, Samples, as_samples, blocks, floats, kept_type, resize
-
-if TYPE_CHECKING:
-    import torch
 
 HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
 _NARROW = 64  # px a side
@@ -109,18 +106,3 @@ def for_area(area: float) -> Needed:
         return max(_NARROW, math.ceil(size[0] * scale)), max(_NARROW, math.ceil(size[1] * scale))
 
     return needed
-
-
-def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> torch.Tensor:
-    """(H, W, 3) or (H, W) array → (1, 3, H, W) or (1, 1, H, W) float32 tensor."""
-    import torch
-
-    rows = array if array.ndim == 3 else array[..., None]
-    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1))[None]).to(device)
-
-
-def from_tensor(tensor: torch.Tensor) -> FloatArray:
-    """(1, 3, H, W) tensor → (H, W, 3) float32 array, clipped to [0, 1]."""
-    array: FloatArray = tensor.detach()[0].clamp(0, 1).float().cpu().numpy().transpose(1, 2, 0)
-    return np.ascontiguousarray(array)
-

@@ -38,7 +38,7 @@ class Png:
         """Take a file apart.
 
         Raises:
-            ValueError: its pixels are damaged: a checksum of theirs is wrong.
+            ValueError: its pixels are damaged or missing.
         """
         depth, color, clear = 0, 0, None
         kept: list[bytes | memoryview] = [SIGNATURE]
@@ -54,6 +54,8 @@ class Png:
                 kept.append(chunk)
             else:
                 around.add(kind, body)
+        if not any(chunk[4:8] == b"IDAT" for chunk in kept):
+            raise ValueError("it has no pixels")
         alone = data if sum(map(len, kept)) == len(data) else b"".join(kept)  # a copy of it may be gigabytes
         return Png(alone, around.metadata(), depth, clear)
 

@@ -64,6 +64,8 @@ def develop(data: bytes, needed: Needed | None = None) -> NDArray[np.uint16]:
         ValueError: the file is damaged.
     """
     with _opened(data) as photograph:
+        with silenced_stderr:
+            photograph.unpack()
         half = _is_half_enough(_size(photograph), needed)
         return photograph.postprocess(
             use_camera_wb=True, output_bps=16, gamma=_SRGB_CURVE, half_size=half,
@@ -79,7 +81,9 @@ def _opened(data: bytes) -> Iterator[Any]:
         raise needs_formats("a raw photograph") from None
     _check_whole(data)
     try:
-        with silenced_stderr, rawpy.imread(io.BytesIO(data)) as photograph:
+        with silenced_stderr:
+            photograph = rawpy.imread(io.BytesIO(data))
+        with photograph:
             check_size(_size(photograph))
             yield photograph
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError):

@@ -144,25 +144,31 @@ class Tiff:
         self._check_parts()
 
     def _check_parts(self) -> None:
-        """Decoders leave parts blank that are not there."""
+        """Decoders leave blank what is not there, or take for it what comes next."""
         page, (width, height), compression = self.page, self.size, self.page.number(Tag.COMPRESSION, 1)
         if compression == _OLD_JPEG:  # which has other ways to say where its pixels are
             return
         if Tag.TILE_OFFSETS in page.entries:
-            columns = -(-width // max(1, page.number(Tag.TILE_WIDTH, width)))
-            wanted = columns * -(-height // max(1, page.number(Tag.TILE_LENGTH, height)))
+            across, rows = page.number(Tag.TILE_WIDTH, width), page.number(Tag.TILE_LENGTH, height)
             places, lengths = page.numbers(Tag.TILE_OFFSETS), page.numbers(Tag.TILE_BYTE_COUNTS)
+            last = rows
         else:
-            wanted = -(-height // max(1, page.number(Tag.ROWS_PER_STRIP, height)))
+            across, rows = width, min(height, page.number(Tag.ROWS_PER_STRIP, height))
             places, lengths = page.numbers(Tag.STRIP_OFFSETS), page.numbers(Tag.STRIP_BYTE_COUNTS)
-        wanted *= self.samples if self.planar else 1
-        if compression == 1 and not lengths:  # they follow from the size
-            lengths = (1,) * len(places)
+            last = (height - 1) % max(1, rows) + 1
+        if min(across, rows) < 1:
+            raise ValueError("its parts have no pixels")
+        down = -(-height // rows)
+        wanted = -(-width // across) * down * (self.samples if self.planar else 1)
+        if len(places) < wanted:
+            raise ValueError("some of its pixels are missing")
+        if compression == 1 and self.photometric != _YCBCR:  # whose lengths are often wrong, and follow from the size
+            row = -(-across * self.bits * (1 if self.planar else self.samples) // 8)
+            lengths = tuple(row * (last if part % down == down - 1 else rows) for part in range(wanted))
         parts = list(zip(places, lengths, strict=False))[:wanted]
         if len(parts) < wanted or not all(place and length for place, length in parts):
             raise ValueError("some of its pixels are missing")
-        # Without compression the last length is often one too many, and decoders look for themselves.
-        if compression > 1 and max(place + length for place, length in parts) > len(page.data):
+        if max(place + length for place, length in parts) > len(page.data):
             raise ValueError("it is cut off")
 
     def with_pillow(self) -> Image.Image | None:
@@ -243,10 +249,10 @@ def _has_formats() -> bool:
     return True
 
 
-def _scaled(array: NDArray[Any], bits: int) -> NDArray[np.uint16]:
-    """Integers of so many bits, at 16 bits."""
-    top = 2**bits - 1
-    return ((array.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+def _scaled(array: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Integers of so many bits, at 8 or 16 bits."""
+    top, kind = 2**bits - 1, np.uint8 if bits <= 8 else np.uint16
+    return ((array.astype(np.uint32) * np.iinfo(kind).max + top // 2) // top).astype(kind)
 
 
 def _white(array: NDArray[Any]) -> Any:

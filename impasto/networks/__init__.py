@@ -7,6 +7,7 @@ from functools import partial
 
 from ..errors import unknown
 from .base import ImageTransformationNetwork
+from .hourglass import HourglassNetwork
 from .johnson2016 import Johnson2016
 from .shuffle import ShuffleNetwork
 
@@ -17,8 +18,9 @@ NETWORKS: dict[str, Callable[[], ImageTransformationNetwork]] = {
     "johnson2016-instance": partial(Johnson2016, normalization="instance"),
     "johnson-half": partial(Johnson2016, width=16, normalization="instance"),
     "shuffle": ShuffleNetwork,
+    "hourglass": HourglassNetwork,
 }
-DEFAULT_NETWORK = "shuffle"
+DEFAULT_NETWORK = "hourglass"
 
 
 def create_network(name: str) -> ImageTransformationNetwork:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import ImpastoError
+from ..images.strength import unpainted_share
 
 
 class ImageTransformationNetwork(nn.Module, ABC):
@@ -37,6 +38,14 @@ class ImageTransformationNetwork(nn.Module, ABC):
         """The shortest side of an image in px: a mirror image is no longer than the image."""
         return self.margin + self.multiple
 
+    @property
+    def reach(self) -> int:
+        """How far in px a pixel of the image is seen in the stylized image, but for its part in statistics.
+
+        Without padding inside the network: as far as its margin, on the grid that the image is cut into.
+        """
+        return self.margin + self.multiple - 1
+
     def forward(self, image: Tensor, strength: Tensor | None = None) -> Tensor:
         """image: (B, 3, H, W) RGB in [0, 1]. strength: (B,) in [0, 1]; None is 1. Returns the like of `image`."""
         height, width = image.shape[-2:]
@@ -52,15 +61,15 @@ class ImageTransformationNetwork(nn.Module, ABC):
     def vary(self, random: np.random.Generator) -> None:
         """Called before each batch of a training: change what is random in the network, if there is anything."""
 
-    def seen(self, random: np.random.Generator) -> tuple[slice, slice]:
-        """Rows and columns of a training's batch that the loss is to see: all but `spare`, which fall to either side.
+    def seen(self, random: np.random.Generator) -> tuple[int, int]:
+        """Row and column of a training's batch from which the loss is to see it: all but `spare` px.
 
         A network can make out its border by the mirror image beyond it. Where the loss network's view always ends
         there, it learns to paint a fringe, for which that asks less; hardly where the view's end cannot be foreseen.
         Nor can it fit a mesh to the loss network's poolings, which now fall anywhere on it.
         """
-        rows, columns = random.integers(self.spare + 1, size=2).tolist()
-        return slice(rows, rows - self.spare or None), slice(columns, columns - self.spare or None)
+        row, column = random.integers(self.spare + 1, size=2).tolist()
+        return row, column
 
     @abstractmethod
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
@@ -68,3 +77,9 @@ class ImageTransformationNetwork(nn.Module, ABC):
 
         padded: (B, 3, H, W) in [0, 1], H and W multiples of `multiple`. strength: (B, 1, 1, 1).
         """
+
+
+def mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:
+    """The stylized image: what a network paints, in [-1, 1], and the padded image, less the margin."""
+    inside, share = (..., slice(margin, -margin), slice(margin, -margin)), 1 - unpainted_share(strength)
+    return share * (painted + 1) / 2 + (1 - share) * padded[inside]

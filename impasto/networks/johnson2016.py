@@ -59,6 +59,11 @@ class Johnson2016(ImageTransformationNetwork):
             nn.Conv2d(width, 3, 9, padding=4),
         )  # fmt: skip
 
+    @property
+    def reach(self) -> int:
+        """See `ImageTransformationNetwork.reach`: the padded convolutions outside the blocks see 14 px more."""
+        return self.margin + 14
+
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:  # noqa: ARG002
         """The strength has no effect: the paper's network knows none."""
         return (torch.tanh(self.body(2 * padded - 1).float()) + 1) / 2

@@ -13,7 +13,8 @@ EPSILON = 1e-5
 class InstanceNorm(nn.Module):
     """Instance normalization (Ulyanov et al. 2016) whose scale and shift depend on the strength; then a ReLU if wanted.
 
-    Each channel of each image gets mean β and deviation γ. At strength 1 these are `weight` and `bias`; below, they
+    Each channel of each image gets mean β and deviation γ. At strength 1 these are `weight` and `bias`, (C,), or (B, C)
+    where each image has a style of its own (see `generator`); below, they
     move along `weight_slope` and `bias_slope`: conditional instance normalization (Dumoulin et al. 2017) over a line
     instead of a set of styles, as in Babaeizadeh and Ghiasi 2018.
     """
@@ -27,23 +28,38 @@ class InstanceNorm(nn.Module):
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
         weakness = 1 - strength
-        scale = self.weight[:, None, None] + weakness * self.weight_slope[:, None, None]
-        shift = self.bias[:, None, None] + weakness * self.bias_slope[:, None, None]
-        x = F.instance_norm(x, eps=EPSILON) * scale.to(x.dtype) + shift.to(x.dtype)
+        scale, scale_slope, shift, shift_slope = (
+            values[..., None, None] for values in (self.weight, self.weight_slope, self.bias, self.bias_slope)
+        )
+        scale, shift = scale + weakness * scale_slope, shift + weakness * shift_slope
+        x = F.instance_norm(x, eps=EPSILON)
+        x = x * scale.to(x.dtype) + shift.to(x.dtype)
         return F.relu(x) if self.activate else x
 
 
-class Conv(nn.Module):
-    """3×3 convolution, without padding, instance normalization and, unless `activate` is False, a ReLU."""
+def mirrored(x: Tensor, width: int = 1) -> Tensor:
+    """x with its mirror image around it, `width` wide."""
+    return F.pad(x, (width,) * 4, mode="reflect")
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1, activate: bool = True) -> None:
+
+class Conv(nn.Module):
+    """3×3 convolution, instance normalization and, unless `activate` is False, a ReLU.
+
+    Without padding, or, with `keep`, mirrored outward before, so that the size stays.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1, activate: bool = True, keep: bool = False
+    ) -> None:
         super().__init__()
+        self.padding = dilation if keep else 0
         # The normalization's shift replaces the bias.
         self.conv = nn.Conv2d(inputs, outputs, 3, stride, dilation=dilation, bias=False)
         self.norm = InstanceNorm(outputs, activate)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
+        x = mirrored(x, self.padding) if self.padding else x
         normalized: Tensor = self.norm(self.conv(x), strength)
         return normalized
 
@@ -51,26 +67,38 @@ class Conv(nn.Module):
 class Residual(nn.Module):
     """Two 3×3 convolutions, the first dilated, and the way around them, cropped to their result (He et al. 2016).
 
-    No ReLU at the end, as in Johnson et al. 2016.
+    No ReLU at the end, as in Johnson et al. 2016. keep: see `Conv`.
 
     Attributes:
         margin: px used up on each side.
     """
 
-    def __init__(self, channels: int, dilation: int = 1) -> None:
+    def __init__(self, channels: int, dilation: int = 1, keep: bool = False) -> None:
         super().__init__()
-        self.margin = dilation + 1
-        self.first = Conv(channels, channels, dilation=dilation)
-        self.second = Conv(channels, channels, activate=False)
+        self.margin = 0 if keep else dilation + 1
+        self.first = Conv(channels, channels, dilation=dilation, keep=keep)
+        self.second = Conv(channels, channels, activate=False, keep=keep)
 
     def forward(self, x: Tensor, strength: Tensor) -> Tensor:
         """strength: (B, 1, 1, 1) in [0, 1]."""
-        inside = slice(self.margin, -self.margin)
-        return x[..., inside, inside] + self.second(self.first(x, strength), strength)
+        around = x[..., self.margin : -self.margin, self.margin : -self.margin] if self.margin else x
+        return around + self.second(self.first(x, strength), strength)
 
 
-class Grain(nn.Module):
-    """Noise to begin strokes from where a photograph is flat: the same for every picture, each channel's share learned.
+class Grained(nn.Module):
+    """Features and noise: each channel takes a share of it that is learned."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, 1, 1).normal_(std=0.1))
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """x: (B, channels, H, W). noise: (1, 1, H, W)."""
+        return x + self.weight.to(x.dtype) * noise.to(x.dtype)
+
+
+class Grain(Grained):
+    """Noise to begin strokes from where a photograph is flat: the same for every picture.
 
     A convolutional network paints what is flat flat: an even sky, a shadow without detail. The generators of Ulyanov et
     al. 2016 and Karras et al. 2019 start from noise, too. Here it is one fixed map, repeated where a picture is larger,
@@ -78,27 +106,32 @@ class Grain(nn.Module):
 
     Attributes:
         map: (1, 1, SIDE, SIDE), of mean 0 and deviation 1.
-        phase: (rows, columns) that the map is moved by in training: another one for each batch, so that nothing is
-            learned about places in the map.
+        phase: (2,) rows and columns that the map is moved by in training: another one for each batch, so that nothing
+            is learned about places in the map. A tensor, so that a recorded CUDA graph reads it anew.
     """
 
     SIDE = 240  # of a quarter of the resolution: 960 px
     map: Tensor
+    phase: Tensor
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
+        super().__init__(channels)
         noise = np.random.default_rng(0).standard_normal((1, 1, self.SIDE, self.SIDE)).astype(np.float16)  # as in files
         self.register_buffer("map", torch.from_numpy(noise).float())
-        self.weight = nn.Parameter(torch.empty(channels, 1, 1).normal_(std=0.1))
-        self.phase = 0, 0
+        self.register_buffer("phase", torch.zeros(2, dtype=torch.long), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x and the noise."""
-        height, width = x.shape[-2:]
-        noise = torch.roll(self.map, self.phase, (2, 3)) if self.training else self.map
+    def vary(self, random: np.random.Generator) -> None:
+        """Move the map, for the next batch of a training."""
+        self.phase.copy_(torch.from_numpy(random.integers(self.SIDE, size=2)))
+
+    def noise(self, height: int, width: int) -> Tensor:
+        """(1, 1, height, width) of the map."""
+        if self.training:
+            rows, columns = (torch.arange(side, device=self.map.device) for side in (height, width))
+            noise = self.map.index_select(2, (rows + self.phase[0]) % self.SIDE)
+            return noise.index_select(3, (columns + self.phase[1]) % self.SIDE)
         repeats = ((side + self.SIDE - 1) // self.SIDE for side in (height, width))
-        noise = noise.repeat(1, 1, *repeats)[..., :height, :width]
-        return x + self.weight.to(x.dtype) * noise.to(x.dtype)
+        return self.map.repeat(1, 1, *repeats)[..., :height, :width]
 
 
 class SubpixelConv(nn.Module):
@@ -145,19 +178,23 @@ class SubpixelConv(nn.Module):
 
         Shuffled, it is (side − 1) / 2 px smaller on each side than the input at the higher resolution.
         """
-        kernels, bias = self._plain()
-        return F.conv2d(x, kernels, bias)
+        if self.weight.ndim == 5:  # a kernel for each image
+            kernels, bias = torch.vmap(self._plain)(self.weight, self.bias)
+            grouped = F.conv2d(x.flatten(0, 1)[None], kernels.flatten(0, 1).to(x.dtype), groups=len(x))
+            each = grouped.view(len(x), -1, *grouped.shape[2:])
+            return each if bias is None else each + bias[..., None, None].to(x.dtype)
+        return F.conv2d(x, *self._plain(self.weight, self.bias))
 
-    def _plain(self) -> tuple[Tensor, Tensor | None]:
+    def _plain(self, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Kernels and bias of the convolution between blocks."""
-        kernels = torch.einsum("oiyx,aypr,bxqs->oabipqrs", self.weight, self.fold, self.fold)
-        bias = None if self.bias is None else self.bias.repeat_interleave(self.fold.shape[0] ** 2)
+        kernels = torch.einsum("oiyx,aypr,bxqs->oabipqrs", weight, self.fold, self.fold)
+        bias = None if bias is None else bias.repeat_interleave(self.fold.shape[0] ** 2)
         return kernels.flatten(3, 5).flatten(0, 2), bias
 
     @torch.no_grad()
     def as_conv2d(self) -> nn.Conv2d:
         """The convolution between blocks, as it is now: for converters that know no tensors of so many dimensions."""
-        kernels, bias = self._plain()
+        kernels, bias = self._plain(self.weight, self.bias)
         outputs, inputs, side, _ = kernels.shape
         convolution = nn.Conv2d(inputs, outputs, side, bias=bias is not None, dtype=kernels.dtype)
         convolution.load_state_dict({"weight": kernels} if bias is None else {"weight": kernels, "bias": bias})

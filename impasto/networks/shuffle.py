@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..style_model import unpainted_share
-from .base import ImageTransformationNetwork
+from .base import ImageTransformationNetwork, mixed
 from .layers import Conv, Grain, InstanceNorm, Residual, SubpixelConv
 
 
@@ -54,22 +53,16 @@ class ShuffleNetwork(ImageTransformationNetwork):
 
     def vary(self, random: np.random.Generator) -> None:
         """See `ImageTransformationNetwork.vary`."""
-        rows, columns = random.integers(Grain.SIDE, size=2).tolist()
-        self.grain.phase = rows, columns
+        self.grain.vary(random)
 
     def paint(self, padded: Tensor, strength: Tensor) -> Tensor:
         """See `ImageTransformationNetwork.paint`."""
         x = F.pixel_unshuffle(2 * padded - 1, 2)
-        x = self.grain(self.enter(self.head(x, strength), strength))
+        x = self.enter(self.head(x, strength), strength)
+        x = self.grain(x, self.grain.noise(*x.shape[-2:]))
         for block in self.blocks:
             x = block(x, strength)
         x = self.norm(F.pixel_shuffle(self.leave(x), 2), strength)
         x = F.relu(self.fine(x))
         x = F.pixel_shuffle(self.tail(x), 2).float()
-        return _mixed(torch.tanh(x), padded, strength, self.margin)
-
-
-def _mixed(painted: Tensor, padded: Tensor, strength: Tensor, margin: int) -> Tensor:
-    """The stylized image: what a network paints, in [-1, 1], and the padded image, less the margin."""
-    inside, share = (..., slice(margin, -margin), slice(margin, -margin)), 1 - unpainted_share(strength)
-    return share * (painted + 1) / 2 + (1 - share) * padded[inside]
+        return mixed(torch.tanh(x), padded, strength, self.margin)

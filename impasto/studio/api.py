@@ -14,9 +14,10 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from .. import __version__, images
-from ..presets import PRESETS
-from ..stylization import LARGEST_SIDE, check_options
+from .. import images
+from ..optimizing.presets import PRESETS
+from ..stylizing.stylization import LARGEST_SIDE, check_options
+from ..version import __version__
 from . import work
 from .context import Context
 from .jobs import FINISHED, Job

@@ -9,10 +9,9 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 
-from .. import __version__
 from ..errors import ImpastoError, one_line
+from ..version import __version__
 from .api import api, context_of, health
 from .assets import INDEX
 from .context import Context
@@ -20,6 +19,7 @@ from .gallery import UnknownStyleError
 from .guard import Guard
 from .jobs import QueueFullError
 from .settings import StudioSettings
+from .static_files import PackedStaticFiles
 
 PACKAGED, SOURCE = Path(__file__).parent / "web", Path(__file__).parents[2] / "web"
 BUILT = SOURCE / "dist"
@@ -63,7 +63,7 @@ def create_app(settings: StudioSettings) -> Guard:
     else:
         app.add_api_route("/styles/{file}", _style_file, include_in_schema=False)
         app.add_api_route("/docs", lambda: RedirectResponse("docs.html"), include_in_schema=False)
-        app.mount("/", StaticFiles(directory=folder, html=True))
+        app.mount("/", PackedStaticFiles(directory=folder, html=True))
     return Guard(app, settings)
 
 

@@ -20,10 +20,11 @@ from .. import images
 from ..errors import ImpastoError
 from ..files import read_file, write_atomically
 from ..images import Picture
-from ..shared_statistics import applying, grain_of, measuring
-from ..style_model import GRAIN, read_about
 from ..styles import style_files
-from ..stylization import Stylizer
+from ..styles.model import GRAIN, read_about
+from ..stylizing.painting import overlap
+from ..stylizing.shared_statistics import applying, grain_of, measuring
+from ..stylizing.stylization import Stylizer
 
 INDEX = "styles.json"
 # What thumbnails are painted from: in an installed package, and in a checkout.
@@ -78,6 +79,7 @@ def write_style(name: str, file: Path, folder: Path, photo: Picture | Path = PHO
         "licence": about.licence,
         "adjustable": about.adjustable,
         "smallest": about.smallest,
+        "overlap": overlap(about),
         "grain_cell": about.grain_cell,
         "grain_side": 0 if grain is None else grain.shape[-1],
         "files": files,

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import HTTPException
 
-from ..stylization import Stylizer
+from ..stylizing.stylization import Stylizer
 from .browser_styles import BrowserStyles
 from .gallery import Gallery
 from .jobs import Jobs
@@ -61,7 +61,7 @@ class Context:
 def torch_device(wanted: str) -> tuple[str | None, bool]:
     """(the device that jobs work on, or None without torch; whether training's own packages are there)."""
     try:
-        from ..compute import choose_device
+        from ..perception.compute import choose_device
     except ModuleNotFoundError:
         return None, False
     try:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ImpastoError, unknown
-from ..style_model import About, read_about
 from ..styles import SUFFIX, style_files
+from ..styles.model import About, read_about
 
 
 class Gallery:

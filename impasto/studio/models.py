@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ..style_model import About
+from ..styles.model import About
 from .jobs import Job, Point
 from .work import slug
 

@@ -28,7 +28,7 @@ def paint(
     """
 
     def work(job: Job) -> Path:
-        from ..optimization import Step, optimize
+        from ..optimizing.optimization import Step, optimize
 
         began, shown = time.monotonic(), 0.0
 

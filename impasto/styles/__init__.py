@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..errors import ImpastoError, unknown
-from ..style_model import About, read_about
+from .model import About, read_about
 
 SUFFIX = ".onnx"
 _FOLDER = Path(__file__).parent

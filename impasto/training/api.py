@@ -14,22 +14,31 @@ from typing import Any
 import torch
 
 from .. import images
-from ..compute import Compute, choose_device, choose_precision, keep_freed_memory, out_of_memory
 from ..errors import ImpastoError, check_integer, check_number
-from ..export import export, load_network
 from ..files import PathLike
 from ..images import Picture
-from ..loss_network import LossNetwork
 from ..networks import ImageTransformationNetwork, create_network
-from ..objective import Losses
-from ..style_model import About
-from ..weights import load_weights
+from ..perception.compute import (
+    Compute,
+    available_memory,
+    choose_device,
+    choose_precision,
+    keep_freed_memory,
+    out_of_memory,
+)
+from ..perception.loss_network import LossNetwork
+from ..perception.terms import Losses
+from ..perception.threads import sharing_cores
+from ..perception.weights import load_weights
+from ..styles.export import export, load_network
+from ..styles.model import About
 from .distributed import Processes, joined, local_device
 from .perceptual import perceptual_loss
 from .photographs import Crops, Photographs
 from .presets import TrainingPreset
+from .resident import ResidentCrops
 from .run import RunFolder, Settings
-from .setup import begin, check_model_target, go_on, short
+from .setup import Overrides, Wanted, begin, check_model_target, go_on, short
 from .trainer import Trainer, TrainingCallback
 
 HELD_OUT = 16  # photographs for validation
@@ -62,6 +71,7 @@ class TrainingResult:
     stopped: str | None
 
 
+@sharing_cores()
 def train(
     painting: PathLike | None = None,
     content: PathLike | Sequence[PathLike] | None = None,
@@ -147,10 +157,21 @@ def train(
     chosen = choose_device(local_device(device))
     with joined(chosen) as processes, _memory_errors():
         if resume is None:
-            folder, settings, photographs = begin(options, chosen, processes)
+            wanted = Wanted(
+                painting=painting, content=content, output=output, preset=preset, minutes=minutes,
+                overrides=Overrides(
+                    network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
+                    content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
+                    style_loss=style_loss, loss_network=loss_network,
+                ),
+                style_scale=style_scale, start=start, run=run, name=name,
+                about={"title": title, "artist": artist, "year": year, "source": source, "licence": licence},
+                samples=samples, seed=seed, precision=precision, weights=weights,
+            )  # fmt: skip
+            folder, settings, photographs = begin(wanted, chosen, processes)
         else:
             _check_resumable(options)
-            folder, settings, photographs = go_on(options)
+            folder, settings, photographs = go_on(resume, painting, content)
         target = check_model_target(short(Path(settings.output)) if output is None else Path(output))
         recipe = settings.preset
         area = (recipe.painting_size * settings.style_scale) ** 2
@@ -167,6 +188,7 @@ def train(
         trainer = Trainer(
             transformation, loss, crops, recipe, settings.minutes, folder, compute,
             _samples(settings, crops, None if resume is None else tell), processes, checkpoint_minutes,
+            ResidentCrops(crops, chosen, available_memory(chosen) // 4) if chosen.type == "cuda" else None,
         )  # fmt: skip
         if resume is not None:
             trainer.restore(folder.load(folder.latest))
@@ -241,7 +263,7 @@ def _export(settings: Settings, trainer: Trainer, target: Path) -> About:
 
 def _best(settings: Settings, trainer: Trainer) -> tuple[ImageTransformationNetwork, About]:
     """The averaged weights that did best on the photographs held out, and what is to be said of them."""
-    losses, iteration, network = trainer.validation, trainer.iteration, trainer.average
+    losses, iteration, network = trainer.validation, trainer.iteration, trainer.learner.average
     if trainer.best_state is not None:
         network.load_state_dict(trainer.best_state["average"])
         losses, iteration = Losses(**trainer.best_state["validation"]), trainer.best_state["iteration"]

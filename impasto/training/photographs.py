@@ -210,6 +210,9 @@ class Crops:
         zoom: see `presets.TrainingPreset`.
         held_out: so many photographs (a fifth of all at most, one at least) are for validation only.
 
+    Attributes:
+        held_out: indices of those. pool: of the others.
+
     Raises:
         ImpastoError: there is no usable photograph.
     """
@@ -227,8 +230,8 @@ class Crops:
             raise ImpastoError(f"no usable photograph among {len(photographs)}: {_examples(photographs.skipped)}")
         self.held_out = held
         # A single photograph has to serve for both.
-        self._pool = np.setdiff1d(np.arange(len(photographs)), held) if len(photographs) > 1 else np.array(held)
-        self._order = lru_cache(maxsize=2)(lambda epoch: self._pool[self._shuffle(1 + epoch, len(self._pool))])
+        self.pool = np.setdiff1d(np.arange(len(photographs)), held) if len(photographs) > 1 else np.array(held)
+        self._order = lru_cache(maxsize=2)(lambda epoch: self.pool[self._shuffle(1 + epoch, len(self.pool))])
 
     def at(self, position: int, side: int) -> NDArray[np.uint8]:
         """(side, side, 3) uint8."""
@@ -250,12 +253,12 @@ class Crops:
 
     def _usable(self, position: int, short_side: int) -> Picture:
         """The photograph at a position of the shuffled epochs, or the next usable one."""
-        for offset in range(len(self._pool)):  # a whole epoch, at most
-            epoch, place = divmod(position + offset, len(self._pool))
+        for offset in range(len(self.pool)):  # a whole epoch, at most
+            epoch, place = divmod(position + offset, len(self.pool))
             picture = self.photographs.load(int(self._order(epoch)[place]), short_side)
             if picture is not None:
                 return picture
-        if not self.photographs.are_unusable(self._pool):
+        if not self.photographs.are_unusable(self.pool):
             raise ImpastoError(f"the photographs cannot be read any more: {_examples(self.photographs.skipped)}")
         for index in self.held_out:  # the only usable photograph has to serve for both
             picture = self.photographs.load(index, short_side)

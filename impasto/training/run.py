@@ -21,9 +21,9 @@ from .. import images
 from ..errors import ImpastoError, reason
 from ..files import PARTS, write_atomically
 from ..images import Picture
-from .presets import TrainingPreset
+from .presets import Level, TrainingPreset
 
-FORMAT = 5  # raised when a run of an older version can no longer be resumed
+FORMAT = 6  # raised when a run of an older version can no longer be resumed
 COLUMNS = ("iteration", "images", "seconds", "crop", "learning_rate", "content", "style", "tv", "total", "validation")
 
 
@@ -113,6 +113,7 @@ class RunFolder:
                 preset = dict(values.pop("preset"))
                 preset["crops"] = tuple((share, side) for share, side in preset["crops"])
                 preset["betas"] = tuple(preset["betas"])
+                preset["levels"] = tuple(Level(**level) for level in preset["levels"])
                 return Settings(preset=TrainingPreset(**preset), **values)
         except OSError:
             raise ImpastoError(f"{self.path} holds no training run: there is no run.json to read") from None

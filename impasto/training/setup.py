@@ -5,89 +5,117 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 
-from ..compute import choose_precision
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..files import PathLike, check_target, read_file
-from ..losses import content_form, style_form
 from ..networks import DEFAULT_NETWORK, NETWORKS
-from ..style_model import read_about
+from ..perception.compute import choose_precision
+from ..perception.losses import content_form, style_form
 from ..styles import find_style, style_files
+from ..styles.model import read_about
 from .distributed import Processes
 from .photographs import Photographs
 from .presets import SCHEDULES, TrainingPreset, get_training_preset
 from .run import RunFolder, Settings
 
-_OVERRIDES = (
-    "network", "iterations", "batch_size", "learning_rate", "content_weight", "style_weight", "tv_weight",
-    "style_loss", "loss_network",
-)  # fmt: skip
+
+class Overrides(TypedDict):
+    """What takes the place of a preset's own values; None leaves them."""
+
+    network: str | None
+    iterations: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    content_weight: float | None
+    style_weight: float | None
+    tv_weight: float | None
+    style_loss: str | None
+    loss_network: str | None
 
 
-def begin(
-    options: dict[str, Any], device: torch.device, processes: Processes
-) -> tuple[RunFolder, Settings, Photographs]:
+@dataclass(frozen=True)
+class Wanted:
+    """What a new run is to be: the arguments of `train`, which says what they mean. about: title, artist …"""
+
+    painting: PathLike | None
+    content: PathLike | Sequence[PathLike] | None
+    output: PathLike | None
+    preset: str | TrainingPreset
+    overrides: Overrides
+    minutes: float | None
+    style_scale: float
+    start: str
+    run: PathLike | None
+    name: str | None
+    about: Mapping[str, str]
+    samples: Sequence[PathLike]
+    seed: int
+    precision: str
+    weights: PathLike | None
+
+
+def begin(wanted: Wanted, device: torch.device, processes: Processes) -> tuple[RunFolder, Settings, Photographs]:
     """A new run's folder, its settings checked and resolved, and its photographs. Nothing is written yet."""
-    painting, content, output, preset = (options[name] for name in ("painting", "content", "output", "preset"))
-    if painting is None:
+    if wanted.painting is None:
         raise ImpastoError("a painting is needed (or a run to resume)")
-    if content is None:
+    if wanted.content is None:
         raise ImpastoError("a content folder is needed: photographs to learn from, such as --content photos/")
-    if options["iterations"] is not None and options["minutes"] is not None:
+    if wanted.overrides["iterations"] is not None and wanted.minutes is not None:
         raise ImpastoError("iterations and minutes contradict each other: give one of them")
-    if options["minutes"] is not None:
-        check_number("minutes", options["minutes"], 0.01, 1e6)
-    check_number("style scale", options["style_scale"], 0.1, 10)
-    check_integer("seed", options["seed"], 0, 2**63 - 1)
-    recipe = _resolve(
-        get_training_preset(preset) if isinstance(preset, str) else preset,
-        **{name: options[name] for name in _OVERRIDES},
-    )
-    painting_hash = _hash(Path(painting))
-    target = check_model_target(Path(output) if output is not None else Path(Path(painting).with_suffix(".onnx").name))
+    if wanted.minutes is not None:
+        check_number("minutes", wanted.minutes, 0.01, 1e6)
+    check_number("style scale", wanted.style_scale, 0.1, 10)
+    check_integer("seed", wanted.seed, 0, 2**63 - 1)
+    preset = get_training_preset(wanted.preset) if isinstance(wanted.preset, str) else wanted.preset
+    recipe = _resolve(preset, wanted.overrides)
+    painting = Path(wanted.painting)
+    painting_hash = _hash(painting)
+    target = check_model_target(Path(painting.with_suffix(".onnx").name if wanted.output is None else wanted.output))
     # `default` takes a model's network; a preset that was chosen for its own does not.
-    chosen = recipe.network if isinstance(preset, str) and recipe.network != DEFAULT_NETWORK else options["network"]
-    recipe, warm_start = _choose_start(options["start"], recipe, chosen)
-    name = options["name"] or target.stem
-    folder = RunFolder(options["run"] if options["run"] is not None else Path("runs") / name)
+    chosen = isinstance(wanted.preset, str) and recipe.network != DEFAULT_NETWORK
+    network = recipe.network if chosen else wanted.overrides["network"]
+    recipe, warm_start = _choose_start(wanted.start, recipe, network)
+    name = wanted.name or target.stem
+    folder = RunFolder(wanted.run if wanted.run is not None else Path("runs") / name)
     folder.check_free()
-    photographs = Photographs(content)
+    photographs = Photographs(wanted.content)
     # What "auto" comes to is fixed for the whole run and all its processes, so that they compute the same.
-    precision = options["precision"] if options["precision"] != "auto" else recipe.precision
+    precision = wanted.precision if wanted.precision != "auto" else recipe.precision
     (dtype,) = processes.agree(str(choose_precision(device, precision)))
-    about = {key: options[key] for key in ("title", "artist", "year", "source", "licence")}
     settings = Settings(
         painting=_absolute(painting),
         painting_hash=painting_hash,
         content=[_absolute(source) for source in photographs.sources],
         photographs=photographs.fingerprint,
         output=_absolute(target),
-        preset_name=preset if isinstance(preset, str) else "custom",
+        preset_name=wanted.preset if isinstance(wanted.preset, str) else "custom",
         preset=recipe,
-        minutes=options["minutes"],
-        style_scale=options["style_scale"],
+        minutes=wanted.minutes,
+        style_scale=wanted.style_scale,
         warm_start=warm_start,
-        seed=options["seed"],
-        weights=None if options["weights"] is None else _absolute(options["weights"]),
+        seed=wanted.seed,
+        weights=None if wanted.weights is None else _absolute(wanted.weights),
         precision=dtype.removeprefix("torch."),
-        samples=[_absolute(sample) for sample in options["samples"]],
-        about={"name": name, **about, "title": about["title"] or name},
+        samples=[_absolute(sample) for sample in wanted.samples],
+        about={"name": name, **wanted.about, "title": wanted.about["title"] or name},
     )
     return folder, settings, photographs
 
 
-def go_on(options: dict[str, Any]) -> tuple[RunFolder, Settings, Photographs]:
+def go_on(
+    run: PathLike, painting: PathLike | None, content: PathLike | Sequence[PathLike] | None
+) -> tuple[RunFolder, Settings, Photographs]:
     """An interrupted run's folder, settings and photographs; refuses what would make it another run."""
-    folder = RunFolder(options["resume"])
+    folder = RunFolder(run)
     settings = folder.settings()
-    content = options["content"]
     photographs = Photographs(settings.content if content is None else content)
-    if _hash(Path(options["painting"] or settings.painting)) != settings.painting_hash:
+    if _hash(Path(painting or settings.painting)) != settings.painting_hash:
         raise ImpastoError(f"{folder.path} is the run of another painting ({settings.painting})")
     if photographs.fingerprint != settings.photographs:
         raise ImpastoError(
@@ -106,7 +134,7 @@ def _absolute(path: PathLike) -> str:
     return os.path.abspath(path)  # noqa: PTH100  # links stay as they are
 
 
-def _resolve(preset: TrainingPreset, **overrides: object) -> TrainingPreset:
+def _resolve(preset: TrainingPreset, overrides: Overrides) -> TrainingPreset:
     """The preset with what the caller gave in place of its own values, checked."""
     if not isinstance(preset, TrainingPreset):
         raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 import time
@@ -17,23 +16,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import images
-from ..compute import Compute
 from ..errors import ImpastoError, reason
 from ..images import Picture
 from ..networks import ImageTransformationNetwork
-from ..objective import Losses
+from ..perception.compute import Compute
+from ..perception.terms import Losses
 from .distributed import Processes
-from .perceptual import BatchLosses, PerceptualLoss, weave
+from .perceptual import BatchLosses, Features, PerceptualLoss
 from .photographs import Crops
 from .presets import TrainingPreset
+from .resident import ResidentCrops
 from .run import RunFolder
 from .schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
+from .single_painting import SinglePainting
+from .step import Batch, Learned, Learner
 
 CHECKS = 20  # validations, each with samples and a row of metrics, in a whole training
 FEWEST_CHECKS = 4
-_LinAlgError: type[Exception] = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # its stubs hide it
+LOOK_SECONDS = 1.0  # between looks at what a GPU has learned
 REPORT_SECONDS = 10.0  # between rows of metrics
 VALIDATION_SIDE = 256
+
+Upcoming = Tensor | list[Future[NDArray[np.uint8]]]  # a batch: cut, or being read
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Trainer:
         preset: the recipe. minutes: its length, where not given by the preset's iterations.
         samples: photographs that are painted at each check.
         processes: this process and those beside it.
+        resident: the crops, where they are cut on a GPU.
     """
 
     def __init__(
@@ -84,20 +89,22 @@ class Trainer:
         samples: Sequence[Picture],
         processes: Processes,
         checkpoint_minutes: float,
+        resident: ResidentCrops | None = None,
     ) -> None:
         self.preset, self.minutes, self.folder, self.compute = preset, minutes, folder, compute
         self.loss, self.crops, self.processes = loss, crops, processes
         self.samples = [sample for sample in samples if min(sample.size) >= network.smallest]  # no thin panoramas
         self.checkpoint_minutes = checkpoint_minutes
         self.network = network.to(compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network).eval()
-        self.optimizer = torch.optim.Adam(self.network.parameters(), preset.learning_rate, preset.betas)
+        self.objective = SinglePainting(self.network, loss, processes.wrap(self.network))
+        self.learner = Learner(self.network, self.objective, preset, compute, record=processes.count == 1)
+        self.resident = resident
         self.batch_size = processes.share(preset.batch_size)
         self.iteration, self.seconds = 0, 0.0
         self.best_state: dict[str, Any] | None = None  # averaged weights with the least objective in validation
         self.validation: Losses | None = None
         self.checks, self.checked = CHECKS, 0  # checks in all, and done
-        self._held_out: tuple[Tensor, dict[str, Tensor]] | None = None
+        self._held_out: list[tuple[Tensor, Features]] = []
 
     @property
     def images_seen(self) -> int:
@@ -110,8 +117,8 @@ class Trainer:
         """All that a later process needs to go on exactly here."""
         return {
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "average": self.learner.average.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
             "iteration": self.iteration,
             "seconds": self.seconds,
             "best_state": self.best_state,
@@ -125,8 +132,8 @@ class Trainer:
         """Go on from a saved state."""
         try:
             self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.learner.average.load_state_dict(state["average"])
+            self.learner.optimizer.load_state_dict(state["optimizer"])
             self.iteration, self.seconds = state["iteration"], state["seconds"]
             self.checks, self.checked = state["checks"], state["checked"]
             self.best_state = state["best_state"]
@@ -151,9 +158,8 @@ class Trainer:
         """
         began = time.perf_counter() - self.seconds
         saved = tried = time.perf_counter()
-        reported, recent, step = 0.0, _Speed(), None
+        reported, looked, recent, step = 0.0, 0.0, _Speed(), None
         self.network.train()
-        network = self.processes.wrap(self.network)
         if self.iteration == 0:
             self._check(note)
             if self.minutes is not None and self.processes.first:
@@ -169,17 +175,23 @@ class Trainer:
                 progress = self._progress()
                 if progress >= 1:
                     break
-                batch, upcoming = _stack(upcoming), self._request(reader, self.iteration + 1)
-                losses = self._step(network, batch, progress)
-                if losses is None:
-                    return self._diverged()
+                photos, upcoming = self._photos(upcoming), self._request(reader, self.iteration + 1)
+                learned = self._step(photos, progress)
                 self.iteration += 1
                 recent.add(self.preset.batch_size)
                 check = int(self._progress() * self.checks) > self.checked
+                # A GPU is asked only now and then: until it answers, there is nothing else for it to do.
+                look = check or self.resident is None or self.seconds - looked > LOOK_SECONDS or self.iteration == 1
+                if look:
+                    looked = self.seconds
+                    if not learned.finite:
+                        self.iteration -= 1
+                        return self._diverged()
+                    losses = Losses(*(value.item() for value in learned.losses))
                 if check:
                     self.checked = int(self._progress() * self.checks)
                     self._check(note)
-                step = self._describe(batch.shape[-1] - self.network.spare, losses, recent.per_second)
+                step = self._describe(photos.shape[-1] - self.network.spare, losses, recent.per_second)
                 if check or self.seconds - reported > REPORT_SECONDS or self.iteration == 1:
                     reported = self.seconds
                     self._report(step, check, note)
@@ -209,45 +221,24 @@ class Trainer:
             return 1.0
         return progress_after(self.preset, self.iteration / self.preset.iterations)
 
-    def _request(self, reader: ThreadPoolExecutor, iteration: int) -> list[Future[NDArray[np.uint8]]]:
-        """Have the batch of an iteration read while the one before it is trained on."""
+    def _request(self, reader: ThreadPoolExecutor, iteration: int) -> Upcoming:
+        """Have the batch of an iteration read, or cut, while the one before it is trained on."""
         by_iterations = progress_after(self.preset, iteration / self.preset.iterations)
         side = crop_side(self.preset, self._progress() if self.minutes is not None else by_iterations)
         first = iteration * self.preset.batch_size + self.processes.rank * self.batch_size
         side += self.network.spare
+        if self.resident is not None:
+            return self.resident.batch(first, self.batch_size, side)
         return [reader.submit(self.crops.at, first + index, side) for index in range(self.batch_size)]
 
-    def _step(self, network: torch.nn.Module, batch: NDArray[np.uint8], progress: float) -> BatchLosses | None:
-        """Learn from a batch. None: its loss has no gradient that is finite, and the weights stay as they are."""
-        photos = self._tensor(batch)
-        strength = self._strengths()
+    def _step(self, photos: Tensor, progress: float) -> Learned:
+        """Learn from a batch. Where its gradients are not finite, the weights stay as they are."""
         random = np.random.default_rng((self.crops.seed, 4, self.iteration))
         self.network.vary(random)
-        seen = (..., *self.network.seen(random))
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.preset, progress)
-        content = self.loss.content_features(photos[seen])
-        painted = self._paint(network, photos, strength)[seen]
-        try:
-            losses = self.loss(painted, content, strength**3)
-        except _LinAlgError:  # eigenvalues of what is not finite; other processes wait for these gradients
-            losses = BatchLosses(*(painted.sum() * math.nan,) * len(BatchLosses._fields))
-        objective = losses.total + self._woven(painted)
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()  # type: ignore[no-untyped-call]
-        # Gradients are shared: what is not finite in one process is so in all, and they end together.
-        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
-        if not torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
-            return None
-        self.optimizer.step()
-        self._update_average()
-        return losses
-
-    def _woven(self, painted: Tensor) -> Tensor:
-        """The fourth term, with its weight."""
-        if self.preset.weave_weight == 0:
-            return painted.new_zeros(())
-        return self.preset.weave_weight * weave(painted, self.network.multiple)
+        batch = Batch(photos, self._strengths(), torch.tensor(self.network.seen(random)))
+        # Early on the average is over fewer weights, so that the first ones are soon forgotten.
+        averaging = min(self.preset.averaging, (1 + self.iteration) / (10 + self.iteration))
+        return self.learner.step(batch, learning_rate(self.preset, progress), averaging)
 
     def _diverged(self) -> str:
         """Why the training ended where the loss was not finite."""
@@ -259,11 +250,8 @@ class Trainer:
             raise ImpastoError(f"{why}: {hint}")
         return why
 
-    def _paint(self, network: torch.nn.Module, photos: Tensor, strength: Tensor) -> Tensor:
-        mixed = self.compute.dtype != torch.float32
-        with torch.autocast(self.compute.device.type, self.compute.dtype, enabled=mixed):
-            painted: Tensor = network(photos, strength)
-        return painted.float()
+    def _photos(self, upcoming: Upcoming) -> Tensor:
+        return upcoming if isinstance(upcoming, Tensor) else self._tensor(_stack(upcoming))
 
     def _tensor(self, batch: NDArray[np.uint8]) -> Tensor:
         tensor = torch.from_numpy(batch).to(self.compute.device).float() / 255
@@ -279,17 +267,6 @@ class Trainer:
         first = self.processes.rank * self.batch_size
         return strength[first : first + self.batch_size].to(self.compute.device)
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Exponential average over weights; early on over fewer, so that the first ones are soon forgotten."""
-        decay = min(self.preset.averaging, (1 + self.iteration) / (10 + self.iteration))
-        current = self.network.state_dict()
-        for name, value in self.average.state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - decay)
-            else:
-                value.copy_(current[name])
-
     # --- looking at it ---
 
     @torch.no_grad()
@@ -297,22 +274,20 @@ class Trainer:
         """Validation loss and samples of the averaged weights; the best in all that is trained on are kept."""
         if not self.processes.first:
             return
-        if self._held_out is None:
+        if not self._held_out:
             photos = self._tensor(np.ascontiguousarray(self.crops.validation(VALIDATION_SIDE).transpose(0, 3, 1, 2)))
-            parts = [self.loss.content_features(photo) for photo in torch.split(photos, 1)]
-            self._held_out = photos, {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
-        photos, content = self._held_out
+            self._held_out = [(photo, self.loss.content_features(photo)) for photo in torch.split(photos, 1)]
         found, woven = [], []
-        for index, photo in enumerate(torch.split(photos, 1)):
-            painted = self._paint(self.average, photo, photo.new_ones(1))
-            found.append(self.loss(painted, {layer: f[index : index + 1] for layer, f in content.items()}))
-            woven.append(self._woven(painted).item())
+        for photo, content in self._held_out:
+            painted = self.objective.paint(self.learner.average, photo, photo.new_ones(1))
+            found.append(self.loss(painted, content))
+            woven.append(self.objective.woven(painted).item())
         self.validation = _mean_losses(found)
         objective = self.validation.total + sum(woven) / len(woven)
         try:
             best = math.inf if self.best_state is None else self.best_state["objective"]
             if objective < best:
-                average = {name: value.clone() for name, value in self.average.state_dict().items()}
+                average = {name: value.clone() for name, value in self.learner.average.state_dict().items()}
                 self.best_state = {
                     "average": average, "iteration": self.iteration, "validation": vars(self.validation),
                     "objective": objective,
@@ -329,10 +304,10 @@ class Trainer:
     def paint(self, photo: Picture) -> Picture:
         """A photograph as the averaged weights paint it."""
         tensor = images.to_tensor(photo.pixels, self.compute.device)
-        painted = self._paint(self.average, tensor, tensor.new_ones(1))
+        painted = self.objective.paint(self.learner.average, tensor, tensor.new_ones(1))
         return Picture(images.from_tensor(painted.clamp(0, 1)))
 
-    def _describe(self, crop: int, losses: BatchLosses, speed: float) -> TrainingStep:
+    def _describe(self, crop: int, losses: Losses, speed: float) -> TrainingStep:
         progress = self._progress()
         if self.minutes:
             done = iterations_after(self.preset, progress)
@@ -342,9 +317,8 @@ class Trainer:
             total = self.preset.iterations
             pixels = total * self.preset.batch_size * pixels_of_a_crop(self.preset) * (1 - progress)
             remaining = pixels / (crop**2 * speed) if speed else 0.0
-        values = Losses(*(value.item() for value in losses))
         return TrainingStep(
-            self.iteration, total, progress, crop, values, None if self.validation is None else self.validation.total,
+            self.iteration, total, progress, crop, losses, None if self.validation is None else self.validation.total,
             speed, self.seconds, max(0.0, remaining), self.images_seen,
         )  # fmt: skip
 
@@ -354,7 +328,7 @@ class Trainer:
         """Write a row of metrics. again: instead of the one that there may be for this iteration."""
         if not self.processes.first:
             return
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.learner.optimizer.param_groups[0]["lr"]
         validation = f"{step.validation:.6g}" if checked and step.validation is not None else ""
         losses = {name: f"{value:.6g}" for name, value in vars(step.losses).items()}
         try:

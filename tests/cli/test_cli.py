@@ -18,7 +18,8 @@ from PIL import Image
 from ran import Ran, Run, assert_refused
 
 import impasto
-from impasto.objective import Losses, Objective
+from impasto.optimizing.objective import Objective
+from impasto.perception.terms import Losses
 
 QUICK = ("--size", "48", "--iterations", "2", "--precision", "float32")
 

@@ -13,7 +13,7 @@ import pytest
 from graphs import identity
 from ran import Run, assert_refused
 
-from impasto.style_model import FORMAT, About, set_metadata
+from impasto.styles.model import FORMAT, About, set_metadata
 
 WAVE = About(
     "great-wave", title="Under the Wave [off Kanagawa]", artist="葛飾北斎", year="c. 1831", network="shuffle",

@@ -10,7 +10,7 @@ from PIL import Image
 from ran import Ran, Run, assert_refused
 
 from impasto import sheet, styles
-from impasto.painting import Painter
+from impasto.stylizing.painting import Painter
 
 
 def names(folder: Path) -> list[str]:

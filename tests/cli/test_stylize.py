@@ -20,7 +20,7 @@ from ran import Ran, Run, assert_refused
 
 import impasto
 from impasto import images
-from impasto.painting import Painter
+from impasto.stylizing.painting import Painter
 
 ORIENTATION, MODEL, ARTIST, GPS = 0x0112, 0x0110, 0x013B, 0x8825
 EXACT = ("--precision", "float32")

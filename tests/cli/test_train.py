@@ -21,12 +21,14 @@ import impasto.cli.progress
 import impasto.cli.train
 from impasto.networks import NETWORKS
 from impasto.training import TRAINING_PRESETS, TrainingStep
+from impasto.training.presets import Level
 
 pytestmark = pytest.mark.xdist_group("cli-train")
 
 TINY = replace(
-    TRAINING_PRESETS["default"], source="tests", network="tiny", content_layers={"relu2_1": 1.0},
-    style_layers={"relu1_1": 0.5, "relu2_1": 0.5}, iterations=3, batch_size=2, crops=((1.0, 64),), painting_size=48,
+    TRAINING_PRESETS["default"], source="tests", network="tiny",
+    levels=(Level(1, {"relu1_1": 0.5, "relu2_1": 0.5}, {"relu2_1": 1.0}),),
+    iterations=3, batch_size=2, crops=((1.0, 64),), painting_size=48,
 )  # fmt: skip
 
 

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from impasto.errors import ImpastoError
 from impasto.networks import DEFAULT_NETWORK, NETWORKS, ImageTransformationNetwork, create_network
+from impasto.networks.hourglass import HourglassNetwork
 from impasto.networks.johnson2016 import Johnson2016
 from impasto.networks.layers import EPSILON, Grain, InstanceNorm, Residual, SubpixelConv
 from impasto.networks.shuffle import ShuffleNetwork
+from impasto.training.step import seen
 
 Array = NDArray[np.float64]
 
@@ -53,6 +55,20 @@ class TestEveryNetwork:
         painted = paint(network, image)
         assert painted.shape == image.shape
         assert painted.isfinite().all()
+
+    def test_a_pixel_is_seen_as_far_as_the_network_says(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(F, "instance_norm", lambda x, *_, **__: x)  # through statistics, it is seen everywhere
+        network = stir(fresh(name))
+        side = 2 * network.reach + 3 * network.multiple
+        image, seen = noise(1, 3, side, side), torch.zeros(side, side, dtype=torch.bool)
+        painted = paint(network, image)
+        for shift in range(network.multiple):  # wherever on the grid that the image is cut into
+            changed, place = image.clone(), network.reach + network.multiple + shift
+            changed[..., place, place] = 1 - changed[..., place, place].round()
+            differs = (paint(network, changed) != painted).any(1)[0]
+            seen |= differs.roll((-place, -place), (0, 1))
+        far = torch.arange(side).minimum(side - torch.arange(side))[seen.any(1)].max().item()
+        assert network.reach - network.multiple <= far <= network.reach
 
     @pytest.mark.parametrize(("less", "axis"), [(1, 2), (1, 3), (8, 3)])
     def test_too_small_an_image_is_refused_in_one_line(self, name: str, less: int, axis: int) -> None:
@@ -101,9 +117,11 @@ class TestEveryNetwork:
         network = fresh(name)
         part, places = noise(1, 3, 70 + network.spare, 50 + network.spare), set()
         for seed in range(500):
-            rows, columns = network.seen(np.random.default_rng(seed))
-            assert part[..., rows, columns].shape == (1, 3, 70, 50)
-            places.add((rows.start, columns.start))
+            offset = network.seen(np.random.default_rng(seed))
+            view = seen(part, torch.tensor(offset), network.spare)
+            row, column = offset
+            assert torch.equal(view, part[..., row : row + 70, column : column + 50])
+            places.add(offset)
         assert {row for row, _ in places} == {column for _, column in places} == set(range(network.spare + 1))
         assert network.seen(np.random.default_rng(7)) == network.seen(np.random.default_rng(7))
 
@@ -300,6 +318,53 @@ def test_nothing_but_the_image_is_in_the_statistics(size: tuple[int, ...]) -> No
     assert max(spread) < 1e-5
 
 
+HOURGLASSES = [(16, 64, 96, 112, 2, 1, 2, 24, 16), (4, 8, 12, 16, 1, 0, 1, 8, 4), (4, 12, 8, 8, 1, 2, 3, 4, 8)]
+
+
+def hourglass(size: tuple[int, ...]) -> ImageTransformationNetwork:
+    torch.manual_seed(0)
+    return stir(HourglassNetwork(*size).eval())
+
+
+@pytest.mark.parametrize("size", HOURGLASSES)
+def test_mirrored_feature_maps_leave_even_what_is_even(size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An even image without noise is painted even, up to its borders: so it would not be with zeros around it."""
+    monkeypatch.setattr(F, "instance_norm", lambda x, eps: x)  # noqa: ARG005  # it would enlarge rounding errors
+    network = hourglass(size)
+    for name in ("grain", "grain8", "grain16"):
+        nn.init.zeros_(network.get_parameter(f"{name}.weight"))
+    painted = paint(network, torch.tensor([0.2, 0.7, 0.4])[:, None, None].expand(1, 3, 70, 90))
+    torch.testing.assert_close(painted, painted[..., :1, :1].expand_as(painted), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", HOURGLASSES)
+def test_hourglasses_see_as_far_as_they_say(size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(F, "instance_norm", lambda x, eps: x)  # noqa: ARG005  # statistics would reach everywhere
+    for module, name in ((F, "relu"), (torch, "tanh")):  # nothing is flat
+        monkeypatch.setattr(module, name, lambda x: x)
+    network = hourglass(size)
+    with torch.no_grad():  # so that no two ways cancel out
+        for parameter in network.parameters():
+            parameter.abs_().add_(0.01)
+    far, side = 0, 2 * network.reach + 48
+    for place in range(side // 2, side // 2 + network.multiple):
+        image = noise(1, 3, side, side).double().requires_grad_()
+        painted = network.double()(image)
+        (gradient,) = torch.autograd.grad(torch.atanh((2 * painted[0, :, place, place] - 1).clamp(-0.99, 0.99)).sum()
+                                          + painted[0, :, place, place].sum(), image)  # fmt: skip
+        seen_rows = gradient.abs().sum((0, 1, 3)).nonzero().flatten()
+        far = max(far, place - int(seen_rows[0]), int(seen_rows[-1]) - place)
+    assert far == network.reach
+
+
+@pytest.mark.parametrize("name", ["grain", "grain8", "grain16"])
+def test_an_hourglass_begins_strokes_at_each_resolution(name: str) -> None:
+    network = hourglass(HOURGLASSES[0])
+    for other in {"grain", "grain8", "grain16"} - {name}:
+        nn.init.zeros_(network.get_parameter(f"{other}.weight"))
+    assert texture(network) > 0.005
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_shuffle_networks_paint_no_shifted_picture(size: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """What the convolutions use up on each side is what was mirrored there, in the blocks and around them."""
@@ -320,9 +385,9 @@ def test_strokes_begin_from_the_grain_where_a_photograph_is_flat() -> None:
 
 
 def test_the_grain_is_one_map_repeated_in_each_channels_share() -> None:
-    layer, side = Grain(3), Grain.SIDE
+    layer, side = Grain(3).eval(), Grain.SIDE
     x = noise(2, 3, side + 5, side + 9)
-    added = ((layer(x) - x) / layer.weight).detach()
+    added = ((layer(x, layer.noise(*x.shape[2:])) - x) / layer.weight).detach()
     np.testing.assert_allclose((float(added.mean()), float(added.std())), (0, 1), atol=0.02)
     torch.testing.assert_close(added[:, :, side:], added[:, :, :5], atol=1e-4, rtol=0)
     torch.testing.assert_close(added[..., side:], added[..., :9], atol=1e-4, rtol=0)
@@ -330,8 +395,9 @@ def test_the_grain_is_one_map_repeated_in_each_channels_share() -> None:
     torch.testing.assert_close(Grain(3).map, layer.map, atol=0, rtol=0)
 
 
-def test_the_grain_moves_while_a_network_is_trained() -> None:
-    network, image = stir(fresh("shuffle")), noise(1, 3, 64, 64)
+@pytest.mark.parametrize("name", ["shuffle", "hourglass"])
+def test_the_grain_moves_while_a_network_is_trained(name: str) -> None:
+    network, image = stir(fresh(name)), noise(1, 3, 64, 64)
     before = paint(network, image)
     network.vary(np.random.default_rng(1))
     assert torch.equal(paint(network, image), before)

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from ran import assert_raises_line
 
-from impasto.shared_statistics import STATISTICS
 from impasto.studio.assets import THUMBNAIL, write_assets
-from impasto.style_model import GRAIN
 from impasto.styles import list_styles, style_files
+from impasto.styles.model import GRAIN
+from impasto.stylizing.shared_statistics import STATISTICS
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,12 @@ def test_models_for_tiles_paint_what_the_style_paints(folder: Path, index: list[
         assert not grain or grain[0].shape == (1, 1, entry["grain_side"], entry["grain_side"])
         (applied,) = run(folder / entry["files"]["apply"]["file"], **feeds, **given)
         np.testing.assert_allclose(applied, wanted, atol=1e-4)
+
+
+def test_the_index_says_how_far_tiles_overlap(index: list[dict[str, Any]]) -> None:
+    for entry, about in zip(index, list_styles(), strict=True):
+        assert entry["overlap"] % 16 == 0
+        assert about.reach <= entry["overlap"] < about.reach + 16
 
 
 def test_thumbnails_are_small_pictures(folder: Path, index: list[dict[str, Any]]) -> None:

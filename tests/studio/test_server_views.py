@@ -15,7 +15,7 @@ import pytest
 from painted import pixels, set_slider, wait_until_painted
 from tiny import save_photos
 
-from impasto.style_model import read_about
+from impasto.styles.model import read_about
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page

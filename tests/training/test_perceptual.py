@@ -12,14 +12,17 @@ from torch import Tensor
 
 from impasto.errors import ImpastoError
 from impasto.images import Picture
-from impasto.loss_network import CAFFE, LossNetwork, Weights, conv_names
-from impasto.objective import Objective, StyleImage, Terms
-from impasto.tiling import windows
-from impasto.training import TRAINING_PRESETS
+from impasto.images.tiling import windows
+from impasto.optimizing.objective import Objective, StyleImage
+from impasto.perception.loss_network import CAFFE, LossNetwork, Weights, conv_names
+from impasto.perception.terms import Terms
+from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.perceptual import PerceptualLoss, perceptual_loss, weave
+from impasto.training.presets import Level
 
-TERMS = Terms(
-    content_layers={"relu2_2": 0.7, "relu1_1": 0.3}, style_layers={"relu1_2": 0.6, "relu2_2": 0.4},
+LEVEL = Level(1, {"relu1_2": 0.6, "relu2_2": 0.4}, {"relu2_2": 0.7, "relu1_1": 0.3})
+RECIPE = replace(
+    TRAINING_PRESETS["default"], levels=(LEVEL,),
     content_loss="relative", style_loss="gram", content_weight=0.5, style_weight=2.0, tv_weight=1.5,
 )  # fmt: skip
 
@@ -43,8 +46,9 @@ def pictures(seed: int, count: int = 1, height: int = 24, width: int = 20) -> Te
 
 
 def test_what_a_transparent_painting_hides_has_no_say(network: LossNetwork) -> None:
-    recipe = replace(TRAINING_PRESETS["default"], content_layers={"relu2_2": 1.0}, style_layers={"relu1_2": 1.0},
-                     painting_size=32)  # fmt: skip
+    recipe = replace(
+        TRAINING_PRESETS["default"], levels=(Level(1, {"relu1_2": 1.0}, {"relu2_2": 1.0}),), painting_size=32
+    )
     whole = np.random.default_rng(0).random((32, 32, 3)).astype(np.float32)
     hidden = whole.copy()
     hidden[:, 20:] = (1, 0, 1)
@@ -52,7 +56,7 @@ def test_what_a_transparent_painting_hides_has_no_say(network: LossNetwork) -> N
     alpha[:, 16:] = 0  # more than a pixel's width between what counts and what differs
     photo = pictures(1, height=32, width=32)
     losses = [
-        perceptual_loss(network, recipe, Picture(pixels, mask))(photo, network(photo, ["relu2_2"])).style.item()
+        perceptual_loss(network, recipe, Picture(pixels, mask))(photo, [network(photo, ["relu2_2"])]).style.item()
         for pixels, mask in ((whole, alpha), (hidden, alpha), (whole, None), (hidden, None))
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
@@ -66,31 +70,54 @@ def gram(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return flat @ flat.T / flat.shape[1]
 
 
-def expected(network: LossNetwork, terms: Terms, painted: Tensor, photo: Tensor, painting: Tensor) -> list[float]:
+def averaged(image: Tensor, side: int) -> Tensor:
+    """Means over squares of pixels."""
+    height, width = (length // side * side for length in image.shape[2:])
+    squares = image[..., :height, :width].reshape(*image.shape[:2], height // side, side, width // side, side)
+    return squares.mean((3, 5))
+
+
+def expected(
+    network: LossNetwork, recipe: TrainingPreset, painted: Tensor, photo: Tensor, painting: Tensor
+) -> list[float]:
     """content, style, tv of one image, as the papers write them."""
-    layers = [*terms.content_layers, *terms.style_layers]
-    x, p, a = ({k: v[0].numpy() for k, v in network(image, layers).items()} for image in (painted, photo, painting))
     content = style = 0.0
-    for layer, weight in terms.content_layers.items():
-        squared = ((x[layer] - p[layer]) ** 2).sum()
-        content += weight * squared / {"relative": (p[layer] ** 2).sum(), "johnson": p[layer].size}[terms.content_loss]
-    for layer, weight in terms.style_layers.items():
-        squared = ((gram(x[layer]) - gram(a[layer])) ** 2).sum()
-        scale = {"gram": (gram(a[layer]) ** 2).sum(), "gram-mse": len(a[layer]) ** 4}[terms.style_loss]
-        style += weight * squared / scale
+    for level in recipe.levels:
+        layers = [*level.content_layers, *level.style_layers]
+        x, p, a = (
+            {k: v[0].numpy() for k, v in network(averaged(image, level.reduction), layers).items()}
+            for image in (painted, photo, painting)
+        )
+        for layer, weight in level.content_layers.items():
+            squared = ((x[layer] - p[layer]) ** 2).sum()
+            scales = {"relative": (p[layer] ** 2).sum(), "johnson": p[layer].size}
+            content += weight * squared / scales[recipe.content_loss]
+        for layer, weight in level.style_layers.items():
+            squared = ((gram(x[layer]) - gram(a[layer])) ** 2).sum()
+            scale = {"gram": (gram(a[layer]) ** 2).sum(), "gram-mse": len(a[layer]) ** 4}[recipe.style_loss]
+            style += weight * squared / scale
     pixels = painted[0].numpy()
     tv = (np.diff(pixels, axis=1) ** 2).mean() + (np.diff(pixels, axis=2) ** 2).mean()
     return [content, style, tv]
 
 
+SEVERAL = (
+    Level(1, {"relu1_2": 0.6}), Level(2, {"relu1_2": 0.1, "relu2_2": 0.2}, {"relu2_2": 1.0}),
+    Level(4, {"relu2_1": 0.3}, {"relu1_1": 0.5}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("levels", [(LEVEL,), SEVERAL], ids=["one", "several"])
 @pytest.mark.parametrize(("content", "style"), [("relative", "gram"), ("johnson", "gram-mse")])
-def test_a_batch_has_the_mean_of_its_images(network: LossNetwork, content: str, style: str) -> None:
-    terms = replace(TERMS, content_loss=content, style_loss=style)
+def test_a_batch_has_the_mean_of_its_images(
+    network: LossNetwork, content: str, style: str, levels: tuple[Level, ...]
+) -> None:
+    recipe = replace(RECIPE, levels=levels, content_loss=content, style_loss=style)
     painted, photos, painting = pictures(1, 3), pictures(2, 3), pictures(3, 1, 30, 17)
-    loss = PerceptualLoss(network, terms, painting)
+    loss = PerceptualLoss(network, recipe, painting)
     losses = loss(painted, loss.content_features(photos))
     pairs = zip(torch.split(painted, 1), torch.split(photos, 1), strict=True)
-    each = np.array([expected(network, terms, *pair, painting) for pair in pairs])
+    each = np.array([expected(network, recipe, *pair, painting) for pair in pairs])
     assert [losses.content.item(), losses.style.item(), losses.tv.item()] == pytest.approx(each.mean(0).tolist())
     assert losses.total.item() == pytest.approx((each @ [0.5, 2.0, 1.5]).mean())
 
@@ -98,11 +125,11 @@ def test_a_batch_has_the_mean_of_its_images(network: LossNetwork, content: str, 
 def test_the_share_weighs_each_image_s_style_and_variation(network: LossNetwork) -> None:
     painted, photos, painting = pictures(1, 3), pictures(2, 3), pictures(3)
     share = torch.tensor([1.0, 0.25, 0.0])
-    loss = PerceptualLoss(network, TERMS, painting)
+    loss = PerceptualLoss(network, RECIPE, painting)
     losses = loss(painted, loss.content_features(photos), share)
     plain = loss(painted, loss.content_features(photos))
     pairs = zip(torch.split(painted, 1), torch.split(photos, 1), strict=True)
-    each = [expected(network, TERMS, *pair, painting) for pair in pairs]
+    each = [expected(network, RECIPE, *pair, painting) for pair in pairs]
     total = sum(0.5 * c + s * (2 * y + 1.5 * v) for (c, y, v), s in zip(each, share.tolist(), strict=True)) / 3
     assert losses.total.item() == pytest.approx(total)
     assert losses[:3] == plain[:3]
@@ -110,12 +137,16 @@ def test_the_share_weighs_each_image_s_style_and_variation(network: LossNetwork)
 
 @pytest.mark.parametrize("style", ["gram", "mean-std", "wasserstein", "wasserstein-principal"])
 def test_it_is_the_objective_of_the_iterative_method(network: LossNetwork, style: str) -> None:
-    terms = replace(TERMS, style_loss=style)
+    recipe = replace(RECIPE, style_loss=style)
+    terms = Terms(
+        LEVEL.content_layers, LEVEL.style_layers, recipe.content_loss, style,
+        recipe.content_weight, recipe.style_weight, recipe.tv_weight,
+    )  # fmt: skip
     painted, photo, painting = pictures(1), pictures(2), pictures(3, 1, 30, 18)
     whole = [windows(image.shape[2], image.shape[3], None, 0, (0, 0)) for image in (photo, painting)]
     objective = Objective(network, terms, photo, [StyleImage(painting)], whole[0], whole[1:])
     wanted, gradient = objective.gradient(painted)
-    loss = PerceptualLoss(network, terms, painting)
+    loss = PerceptualLoss(network, recipe, painting)
     image = painted.clone().requires_grad_()
     losses = loss(image, loss.content_features(photo))
     assert {name: value.item() for name, value in losses._asdict().items()} == pytest.approx(vars(wanted))
@@ -125,21 +156,20 @@ def test_it_is_the_objective_of_the_iterative_method(network: LossNetwork, style
 
 def test_at_the_photograph_and_at_the_painting(network: LossNetwork) -> None:
     photo, painting = pictures(2), pictures(3)
-    loss = PerceptualLoss(network, TERMS, painting)
+    loss = PerceptualLoss(network, RECIPE, painting)
     content = loss.content_features(photo)
     assert loss(photo, content).content.item() == 0
     assert loss(painting, content).style.item() == pytest.approx(0, abs=1e-20)
-    assert not any(features.requires_grad for features in content.values())
+    assert not any(features.requires_grad for level in content for features in level.values())
 
 
 def test_layers_without_weight_do_not_count(network: LossNetwork) -> None:
     painted, photo, painting = pictures(1), pictures(2), pictures(3)
-    more = replace(TERMS, content_layers={**TERMS.content_layers, "relu5_1": 0.0}, style_layers={
-        **TERMS.style_layers, "relu5_1": 0.0
-    })  # fmt: skip
-    small, large = (PerceptualLoss(network, terms, painting) for terms in (TERMS, more))
+    level = Level(1, {**LEVEL.style_layers, "relu5_1": 0.0}, {**LEVEL.content_layers, "relu5_1": 0.0})
+    recipes = RECIPE, replace(RECIPE, levels=(level,))
+    small, large = (PerceptualLoss(network, recipe, painting) for recipe in recipes)
     assert large(painted, large.content_features(photo)) == small(painted, small.content_features(photo))
-    assert set(large.content_features(photo)) == {"relu2_2", "relu1_1"}
+    assert [set(level) for level in large.content_features(photo)] == [{"relu2_2", "relu1_1"}]
 
 
 # --- the weave -----------------------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tiny import RECIPE
 
 from impasto.errors import ImpastoError
-from impasto.loss_network import PADDINGS, POOLINGS, layer_names
-from impasto.losses import CONTENT_FORMS, STYLE_FORMS
 from impasto.networks import NETWORKS
+from impasto.perception.loss_network import PADDINGS, POOLINGS, layer_names
+from impasto.perception.losses import CONTENT_FORMS, STYLE_FORMS
+from impasto.perception.weights import LOSS_NETWORKS
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.presets import get_training_preset
 from impasto.training.schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
-from impasto.weights import LOSS_NETWORKS
 
 PROGRESS = st.floats(0, 1)
 PRESETS = st.sampled_from(list(TRAINING_PRESETS.values()))
@@ -27,8 +27,10 @@ def test_johnson2016_is_as_published() -> None:
     """Sections 3.2 and 4.1 of the paper; weights as in the authors' code, where the paper names none."""
     preset = get_training_preset("johnson2016")
     assert (preset.network, preset.loss_network) == ("johnson2016", "vgg16")
-    assert preset.style_layers == dict.fromkeys(["relu1_2", "relu2_2", "relu3_3", "relu4_3"], 1.0)
-    assert preset.content_layers == {"relu3_3": 1.0}
+    (level,) = preset.levels
+    assert level.reduction == 1
+    assert level.style_layers == dict.fromkeys(["relu1_2", "relu2_2", "relu3_3", "relu4_3"], 1.0)
+    assert level.content_layers == {"relu3_3": 1.0}
     assert (preset.iterations, preset.batch_size, preset.crops) == (40_000, 4, ((1.0, 256),))
     assert (preset.learning_rate, preset.betas, preset.schedule) == (1e-3, (0.9, 0.999), "constant")
     assert (preset.averaging, preset.weakened) == (0, 0)
@@ -43,7 +45,9 @@ def test_all_names_in_a_preset_are_known(name: str) -> None:
     assert preset.source
     assert preset.network in NETWORKS
     known = layer_names(LOSS_NETWORKS[preset.loss_network].architecture)
-    assert set(preset.content_layers) | set(preset.style_layers) <= set(known)
+    for level in preset.levels:
+        assert level.reduction >= 1
+        assert set(level.content_layers) | set(level.style_layers) <= set(known)
     assert preset.content_loss in CONTENT_FORMS
     assert preset.style_loss in STYLE_FORMS
     assert preset.pooling in POOLINGS

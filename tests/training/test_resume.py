@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import signal
@@ -18,10 +19,10 @@ from tiny import noise, registered, save_photos, start
 
 import impasto.training.api
 from impasto.errors import ImpastoError
-from impasto.loss_network import Weights
+from impasto.perception.loss_network import Weights
+from impasto.perception.weights import load_weights
 from impasto.training import train
 from impasto.training.run import FORMAT, RunFolder
-from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("resume")
 
@@ -198,13 +199,15 @@ def test_metrics_after_the_checkpoint_are_written_anew(place: Path, tmp_path: Pa
     assert int(rows[-1]["iteration"]) == ITERATIONS
 
 
-def test_minutes_are_shared_by_the_parts_of_a_run(place: Path, tmp_path: Path) -> None:
+def test_minutes_are_shared_by_the_parts_of_a_run(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()  # at a clock that goes on by as much each time, however busy the machine is
+    monkeypatch.setattr(time, "perf_counter", lambda: next(looks) / 50)
     train_in(place, tmp_path / "run", minutes=0.04, callback=lambda step: step.seconds < 1.4)
-    assert 1.4 <= state(tmp_path / "run")["seconds"] < 2.4
-    began = time.perf_counter()
+    assert 1.4 <= state(tmp_path / "run")["seconds"] < 2
     result = train(resume=tmp_path / "run")
-    assert 2.4 <= result.seconds < 4.5
-    assert time.perf_counter() - began < 6
+    assert 2.4 <= result.seconds < 3
 
 
 def test_another_precision_is_not_taken_up(place: Path, tmp_path: Path) -> None:

@@ -48,7 +48,9 @@ def test_settings_come_back_as_they_went(tmp_path: Path, preset: Any, minutes: f
     RunFolder(tmp_path / "run").create(settings)
     found = RunFolder(str(tmp_path / "run")).settings()
     assert found == settings
-    assert list(found.preset.style_layers) == list(preset.style_layers)
+    assert [list(level.style_layers) for level in found.preset.levels] == [
+        list(level.style_layers) for level in preset.levels
+    ]
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, folder: RunFolder) -> None:

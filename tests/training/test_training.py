@@ -24,18 +24,19 @@ from torch import Tensor
 
 import impasto.training.api
 import impasto.training.perceptual
+import impasto.training.single_painting
 from impasto import images, styles
 from impasto.errors import ImpastoError
-from impasto.loss_network import LossNetwork
-from impasto.losses import style_loss
 from impasto.networks import create_network
 from impasto.networks.shuffle import ShuffleNetwork
-from impasto.style_model import read_about
+from impasto.perception.loss_network import LossNetwork
+from impasto.perception.losses import style_loss
+from impasto.perception.weights import load_weights
+from impasto.styles.model import read_about
 from impasto.training import TrainingResult, TrainingStep, train
 from impasto.training.perceptual import PerceptualLoss
 from impasto.training.photographs import Crops
 from impasto.training.run import RunFolder
-from impasto.weights import load_weights
 
 pytestmark = pytest.mark.xdist_group("training")
 
@@ -378,7 +379,7 @@ def test_the_weave_counts_in_which_weights_are_the_best(
     """First weights that weave are given up for others, be the loss of those higher."""
     woven: list[float] = []
 
-    def weave(stylized: Tensor, _: int) -> Tensor:
+    def weave(stylized: Tensor) -> Tensor:
         if not stylized.requires_grad:  # in validation: much at first, none later
             woven.append(1.0 if not learning else 0.0)
         else:
@@ -386,7 +387,7 @@ def test_the_weave_counts_in_which_weights_are_the_best(
         return 0 * stylized.sum() + (woven[-1] if woven else 0.0)
 
     learning: list[bool] = []
-    quick.setattr(impasto.training.trainer, "weave", weave)
+    quick.setattr(impasto.training.single_painting, "weave", weave)
     preset = replace(RECIPE, iterations=3, weave_weight=1e6, learning_rate=0.3)
     result = short(trained, files, tmp_path, preset=preset, iterations=None)
     best = RunFolder(result.run).load(result.run / "latest.pt")["best_state"]

@@ -7,6 +7,7 @@ export interface Style {
   readonly licence: string;
   readonly adjustable: boolean;
   readonly smallest: number;
+  readonly overlap: number;
   readonly grain_cell: number;
   readonly grain_side: number;
   readonly files: Readonly<Record<"whole" | "measure" | "apply" | "thumbnail", StyleFile>>;

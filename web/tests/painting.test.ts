@@ -63,7 +63,7 @@ describe("the plan", () => {
       expect(next.untiled).toBeLessThan(limits.untiled);
       limits = next;
     }
-    expect(limits).toEqual({ tile: 128, untiled: 256 ** 2, windows: 12 });
+    expect(limits).toEqual({ tile: 128, untiled: 128 ** 2, windows: 12 });
   });
 
   it.each(fixtures.unpainted)("keeps $share of the photograph at $strength", ({ strength, share }) => {
@@ -123,6 +123,7 @@ describe("painting", () => {
   function copying(calls: string[]): Network {
     return {
       smallest: 36,
+      overlap: 48,
       adjustable: true,
       paint: async (image) => (calls.push("paint"), { ...image, data: image.data.slice() }),
       measure: async (windows) => (calls.push(`measure ${windows.length}`), new Float32Array(2)),
@@ -140,7 +141,7 @@ describe("painting", () => {
   }
 
   const options = { strength: 1, styleScale: 1, colors: "painting" } as const;
-  const limits = { tile: 128, untiled: 256 ** 2, windows: 12 };
+  const limits = { tile: 128, untiled: 128 ** 2, windows: 12 };
 
   it("in tiles covers every pixel once and keeps alpha", async () => {
     const calls: string[] = [];

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from impasto import color, images
-from impasto.painting import Enlarged, _spread, plan_sizes
-from impasto.style_model import unpainted_share
-from impasto.tiling import equal_spans
+from impasto import images
+from impasto.images import color
+from impasto.images.strength import unpainted_share
+from impasto.images.tiling import equal_spans
+from impasto.stylizing.painting import Enlarged, _spread, plan_sizes
 
 
 def picture(width: int, height: int, seed: int) -> Any:

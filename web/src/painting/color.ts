@@ -1,4 +1,4 @@
-/** Keeping the photograph's colours: Gatys et al. 2016, as in impasto/color.py. */
+/** Keeping the photograph's colours: Gatys et al. 2016, as in impasto/images/color.py. */
 
 import type { Planes } from "./planes";
 import { photograph, type Picture, type Source, strips } from "./sources";

@@ -1,4 +1,4 @@
-/** A style model applied to a picture of any size, in tiles where it is large: impasto/painting.py in the browser. */
+/** A style model applied to a picture of any size, in tiles where it is large: impasto/stylizing/painting.py in the browser. */
 
 import { matchColor, withLuminanceOf } from "./color";
 import { LIMITS, type Limits, planSizes, planTiles, planWindows } from "./plan";
@@ -11,6 +11,8 @@ export type Statistics = Float32Array;
 /** A style model, loaded. */
 export interface Network {
   readonly smallest: number;
+  /** Px by which its tiles overlap on each side. */
+  readonly overlap: number;
   readonly adjustable: boolean;
   paint(image: Planes, strength: number): Promise<Planes>;
   measure(windows: readonly Planes[], strength: number): Promise<Statistics>;
@@ -113,13 +115,14 @@ async function* pass(
 ): AsyncGenerator<Part> {
   const { width, height } = source;
   signal?.throwIfAborted();
-  if (width * height <= limits.untiled) {
+  const tiles = planTiles(source, limits.tile, network.overlap);
+  if (width * height <= limits.untiled || tiles.length === 1) {
     yield { planes: clip(await network.paint(whole(source), strength)), left: 0, top: 0 };
     return;
   }
   const windows = planWindows(source, limits.windows).map((box) => source.window(box.left, box.top, box.right, box.bottom));
   const statistics = await network.measure(windows, strength);
-  for (const { rows, columns } of planTiles(source, limits.tile)) {
+  for (const { rows, columns } of tiles) {
     await breathe();
     signal?.throwIfAborted();
     const right = Math.min(columns.outerStop, width);

@@ -1,4 +1,4 @@
-/** The sizes, tiles and windows of impasto/painting.py, which says why they are so. */
+/** The sizes, tiles and windows of impasto/stylizing/painting.py, which says why they are so. */
 
 import { clamp, range, roundHalfEven } from "./numbers";
 import type { Size } from "./planes";
@@ -7,11 +7,10 @@ import { equalSpans, type Span } from "./spans";
 export const STROKE_SIDE = 1024;
 const DIRECT = 1.5;
 const STEP = 3;
-const REACH = 64;
 const ALIGNMENT = 16;
 const WINDOW = 256;
 
-/** What fits into memory. tile: px a side, besides the reach. untiled: px in one piece. windows: to measure. */
+/** What fits into memory. tile: px a side, besides the overlap. untiled: px in one piece. windows: to measure. */
 export interface Limits {
   readonly tile: number;
   readonly untiled: number;
@@ -23,7 +22,7 @@ export const LIMITS: Limits = { tile: 1024, untiled: 1536 * 1536, windows: 48 };
 /** Less, where those were too much; undefined where less would be no picture any more. */
 export function smaller({ tile, windows }: Limits): Limits | undefined {
   if (tile <= 128) return undefined;
-  return { tile: tile / 2, untiled: (tile / 2 + 2 * REACH) ** 2, windows: Math.max(12, windows / 2) };
+  return { tile: tile / 2, untiled: (tile / 2) ** 2, windows: Math.max(12, windows / 2) };
 }
 
 export function fit({ width, height }: Size, longSide: number): Size {
@@ -51,9 +50,10 @@ export interface Tile {
   readonly columns: Span;
 }
 
-export function planTiles({ width, height }: Size, tile: number): Tile[] {
+/** overlap: px on each side. */
+export function planTiles({ width, height }: Size, tile: number, overlap: number): Tile[] {
   const [down, across] = [height, width].map((side) =>
-    equalSpans(Math.ceil(side / ALIGNMENT) * ALIGNMENT, tile, REACH, ALIGNMENT),
+    equalSpans(Math.ceil(side / ALIGNMENT) * ALIGNMENT, tile, overlap, ALIGNMENT),
   ) as [Span[], Span[]];
   return down.flatMap((rows) => across.map((columns) => ({ rows, columns })));
 }

@@ -51,6 +51,7 @@ export async function loadStyle(
   return {
     style,
     smallest: style.smallest,
+    overlap: style.overlap,
     adjustable: style.adjustable,
     paint: (image, strength) => stylized(whole, image, feeds(whole, [image], strength)),
     async measure(windows, strength) {

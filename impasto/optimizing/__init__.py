@@ -1,0 +1,1 @@
+"""The iterative method: the pixels of one picture, optimised."""
