@@ -24,6 +24,7 @@ from .jobs import FINISHED, Job
 from .models import Capabilities, Health, JobStatus, Style, result_name
 from .settings import Limits
 
+DECODED_QUALITY = 95  # of JPEG that is painted from
 TICK = 0.5  # seconds between looks at a job that is watched
 FORMATS = {"png": ("PNG", "image/png"), "jpeg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 PreserveColor = Literal["luminance", "match"]
@@ -121,6 +122,23 @@ async def stylize(
             return images.encode(picture, encoder, quality, images.kept_metadata(data) if keep_metadata else None)
 
         return Response(await anyio.to_thread.run_sync(painted), media_type=media_type)
+
+
+@api.post("/decode", response_class=Response, responses=ERRORS | {
+    200: {"content": {"image/jpeg": {}, "image/png": {}}, "description": "the same image, PNG where it has alpha"},
+})  # fmt: skip
+async def decode(context: In, image: UploadFile) -> Response:
+    """What a browser has no decoder for (HEIC, TIFF, raw) as an image that it reads: upright, in sRGB, with 8 bits."""
+    async with context.turn():
+        data = await _picture(image, "image", context.settings.limits)
+
+        def decoded() -> tuple[bytes, str]:
+            picture = images.load(data)
+            encoder, media_type = FORMATS["jpeg" if picture.alpha is None else "png"]
+            return images.encode(picture, encoder, DECODED_QUALITY), media_type
+
+        content, media_type = await anyio.to_thread.run_sync(decoded)
+        return Response(content, media_type=media_type)
 
 
 @api.get("/jobs")
