@@ -270,7 +270,8 @@ def bad(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Path:
     Image.new("RGB", (1, 1)).save(folder / "dot.png")
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
-    (folder / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4))
+    empty = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    (folder / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + empty)
     with Image.open(files / "photo.jpg") as image:
         image.save(folder / "damaged.tif", compression="tiff_adobe_deflate")
     tiff = bytearray((folder / "damaged.tif").read_bytes())

@@ -7,7 +7,7 @@ import torch
 from feature_maps import features
 from torch import Tensor
 
-from impasto.perception import losses, roots
+from impasto.perception import roots
 from impasto.perception.losses import style_loss
 
 
@@ -57,7 +57,7 @@ def test_what_is_left_of_a_flat_image_gives_finite_gradients() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 7.0])
 def test_a_flat_image_has_gradients_of_the_usual_size_on_a_gpu(level: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "trace_of_root", root_by_products)
+    monkeypatch.setattr(roots, "_trace_of_root", root_by_products)
     target = features(1, 64, 30, 40).float()
     noise = 1e-4 * torch.randn(2, 64, 16, 16, generator=torch.Generator().manual_seed(0))
     flat = (torch.full((2, 64, 16, 16), level) + level * noise).requires_grad_()
@@ -72,7 +72,7 @@ def test_fewer_pixels_than_directions_on_a_gpu(monkeypatch: pytest.MonkeyPatch) 
     target, generated = features(1, 512, 30, 40).float(), features(1, 512, 8, 8, seed=3).float().requires_grad_()
     loss = style_loss(generated, target, "wasserstein-principal")
     (gradient,) = torch.autograd.grad(loss, generated)
-    monkeypatch.setattr(losses, "trace_of_root", root_by_products)
+    monkeypatch.setattr(roots, "_trace_of_root", root_by_products)
     on_gpu = style_loss(generated, target, "wasserstein-principal")
     (gradient_on_gpu,) = torch.autograd.grad(on_gpu, generated)
     assert on_gpu.item() == pytest.approx(loss.item(), abs=0.05)
@@ -93,7 +93,7 @@ def test_wasserstein_losses_are_the_same_on_a_gpu(channels: int, monkeypatch: py
     generated = features(2, channels, 20, 20, seed=3).float().requires_grad_()
     loss = style_loss(generated, target, form)
     (gradient,) = torch.autograd.grad(loss, generated)
-    monkeypatch.setattr(losses, "trace_of_root", root_by_products)
+    monkeypatch.setattr(roots, "_trace_of_root", root_by_products)
     on_gpu = style_loss(generated, target, form)
     (gradient_on_gpu,) = torch.autograd.grad(on_gpu, generated)
     assert on_gpu.item() == pytest.approx(loss.item(), rel=0.01, abs=0.003)

@@ -135,7 +135,7 @@ def test_the_file_is_named_after_the_style_model_s_file(
         ("great-wave", {"format": "onnx"}, "unknown format 'onnx'"),
         ("great-wave", {"format": "openvino", "output": "x.pte"}, "output x.pte must end in .xml"),
         ("great-wave", {"format": "openvino", "output": "none/x.xml"}, "there is no folder none"),
-        ("great-wave", {"format": "litert", "size": (20, 600)}, "size must be between 48 and 4096, not 20"),
+        ("great-wave", {"format": "litert", "size": (20, 600)}, "size must be between 44 and 4096, not 20"),
     ],
 )
 def test_wrong_input(work: Path, style: str, options: dict[str, object], message: str) -> None:
