@@ -243,7 +243,7 @@ def test_large_jpegs_are_decoded_as_small_as_is_enough(photo: Image.Image) -> No
     assert inputs.paintings[0].pixels.shape == (80, 120, 3)
     assert inputs.paintings[0].mask is not None
     assert inputs.paintings[0].mask.shape == (32, 48)
-    assert Inputs.load(data, data, 48, None, style_scale=4).paintings[0].pixels.shape == (640, 960, 3)
+    assert Inputs.load(data, data, 48, None, style_scale=4).paintings[0].pixels.shape == (320, 480, 3)
     narrow = io.BytesIO()
     photo.resize((4000, 80)).save(narrow, "JPEG")
     assert min(Inputs.load(data, narrow.getvalue(), 48, None).paintings[0].pixels.shape[:2]) >= 64

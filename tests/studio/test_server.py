@@ -154,7 +154,9 @@ def test_it_reads_what_browsers_cannot(client: TestClient, photo: Image.Image, f
     assert np.asarray(Image.open(io.BytesIO(answer.content)))[..., 3].std() > 100
 
 
-def test_what_it_cannot_read_for_a_browser(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_cannot_read_for_a_browser(
+    client: TestClient, settings: StudioSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def told(data: bytes) -> str:
         answer = client.post("/api/decode", files={"image": ("a", data)})
         assert answer.status_code == 400
@@ -165,7 +167,7 @@ def test_what_it_cannot_read_for_a_browser(client: TestClient, monkeypatch: pyte
     monkeypatch.setattr(decoding, "READABLE", ("JPEG", "PNG"))
     heic = b"\0\0\0\x18ftypheic" + bytes(100)
     assert "HEIC photograph: HEIC needs: pip install 'impasto[formats]'" in told(heic)
-    small = replace(StudioSettings(), limits=Limits(pixels=100))
+    small = replace(settings, limits=Limits(pixels=100))
     with TestClient(create_app(small), BASE) as other:
         assert other.post("/api/decode", files={"image": ("a", png())}).status_code == 413
 
