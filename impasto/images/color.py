@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .picture import FloatArray, blocks
+from .samples import FloatArray, Samples, blocks, floats
 
 PRESERVE_COLOR = ("luminance", "match")
 
@@ -49,7 +49,7 @@ def match_color(style: FloatArray, content: FloatArray) -> FloatArray:
     return matching(style, content)(style)
 
 
-def matching(style: FloatArray, content: FloatArray) -> Callable[[FloatArray], FloatArray]:
+def matching(style: Samples, content: Samples) -> Callable[[FloatArray], FloatArray]:
     """What recolours any part of `style` as `match_color` does.
 
     x → Σc^½ Σs^-½ (x − μs) + μc, the symmetric solution of section 3.1 (the "Image Analogies" transform).
@@ -63,11 +63,11 @@ def matching(style: FloatArray, content: FloatArray) -> Callable[[FloatArray], F
     return recolour
 
 
-def _moments(pixels: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _moments(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean (3,) and covariance (3, 3), 0 of a single pixel; in blocks: a copy of a large picture is gigabytes."""
-    count = pixels[..., 0].size
-    mean = np.sum([pixels[rows].sum((0, 1), np.float64) for rows in blocks(pixels)], axis=0) / count
-    centered = ((pixels[rows] - mean).reshape(-1, 3) for rows in blocks(pixels))
+    count = samples[..., 0].size
+    mean = np.sum([floats(samples[rows]).sum((0, 1), np.float64) for rows in blocks(samples)], axis=0) / count
+    centered = ((floats(samples[rows]) - mean).reshape(-1, 3) for rows in blocks(samples))
     return mean, np.sum([part.T @ part for part in centered], axis=0) / max(1, count - 1)
 
 

@@ -22,10 +22,11 @@ from .directories import Tag
 from .heif import register_heif
 from .kinds import recognized
 from .metadata import orientation_of
-from .picture import FloatArray, Picture
+from .picture import Picture
 from .png import SIGNATURE, Png
 from .profiles import deep_to_srgb, to_srgb
-from .reading import UnsupportedError, silenced_stderr, silenced_warnings
+from .reading import PIXEL_LIMIT, Needed, UnsupportedError, silenced_stderr, silenced_warnings
+from .samples import floats
 from .tiff import Tiff
 
 ImageLike = Union[str, "os.PathLike[str]", bytes, Image.Image, NDArray[Any], Picture]
@@ -35,10 +36,10 @@ READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "HEIF")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
 _DECODER_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError)
 _AlphaOf = Callable[[NDArray[Any]], NDArray[Any] | None]
-PIXEL_LIMIT = 2 * (Image.MAX_IMAGE_PIXELS or 89_478_485)  # where Pillow suspects a decompression bomb
+_STRIP = 1 << 24  # px
 
 
-def load(source: ImageLike, what: str = "image", short_side: int | None = None) -> Picture:
+def load(source: ImageLike, what: str = "image", needed: Needed | None = None) -> Picture:
     """Decode an image: a path, the bytes of a file, a Pillow image, an array or a Picture.
 
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, uint16, or floats in [0, 1].
@@ -48,8 +49,8 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     Args:
         source: the image.
         what: what error messages call it ("content image").
-        short_side: in px: all that is needed of it. A larger JPEG or raw file may come out smaller than it is, but not
-            below this, which saves most of the decoding.
+        needed: of its (width, height), those that are all that is needed. A JPEG file or a raw photograph may come out
+            smaller than it is, but not below them, which saves most of the time and of the memory.
 
     Raises:
         ImpastoError: the file is missing, no image, truncated, beyond the decompression-bomb limit, or of a kind that
@@ -58,17 +59,17 @@ def load(source: ImageLike, what: str = "image", short_side: int | None = None) 
     if isinstance(source, Picture):
         return source
     if isinstance(source, np.ndarray):
-        return _from_array(source, called(source, what))
+        return _from_array(source.copy(), called(source, what))
     if isinstance(source, Image.Image):
         with _decoding_errors(called(source, what)), silenced_warnings:
             return _from_array(_decode_pillow(source), called(source, what))
     if isinstance(source, bytes):
-        return _open(source, called(source, what), "", short_side)
+        return _open(source, called(source, what), "", needed)
     try:
         path = Path(source)
     except TypeError:
         raise ImpastoError(f"the {what} is no path, Pillow image or array but {type(source).__name__}") from None
-    return _open(read_file(path, what), called(path, what), path.suffix.lower(), short_side)
+    return _open(read_file(path, what), called(path, what), path.suffix.lower(), needed)
 
 
 def called(source: ImageLike, what: str) -> str:
@@ -76,27 +77,35 @@ def called(source: ImageLike, what: str) -> str:
     return f"{what} {source}" if isinstance(source, (str, os.PathLike)) else f"the {what}"
 
 
-def size_of(data: bytes, what: str = "image") -> tuple[int, int]:
-    """Width and height in px of an image file's bytes, from its header alone: nothing is decoded.
+def size_of(data: bytes, what: str = "image", needed: Needed | None = None) -> tuple[int, int]:
+    """Width and height in px of an image file's bytes, as `load` decodes it, from its header alone: nothing is decoded.
 
     Raises:
         ImpastoError: no image, or beyond the decompression-bomb limit.
     """
     with _decoding_errors(f"the {what}", data), silenced_warnings:
         if raw.is_raw(data):
-            return raw.size(data)
+            return raw.size(data, needed)
         if pfm.is_pfm(data):
             return pfm.size(data)
         if data.startswith(_TIFF):
             return Tiff.of(data).size
         alone = Png.of(data).data if data.startswith(SIGNATURE) else pixels_alone(data)[0]
-        with Image.open(io.BytesIO(alone), formats=_readable_formats()) as image:
+        with _reduced(alone, needed) as image:
             return image.size
 
 
-def _open(data: bytes, name: str, suffix: str, short_side: int | None) -> Picture:
+def _open(data: bytes, name: str, suffix: str, needed: Needed | None) -> Picture:
     with _decoding_errors(name, data), silenced_warnings:
-        return _from_array(_decode(data, suffix, short_side), name)
+        return _from_array(_decode(data, suffix, needed), name)
+
+
+def _reduced(data: bytes, needed: Needed | None) -> Image.Image:
+    """An image file, opened; of a JPEG, which has its frequencies apart, only those that are needed will be decoded."""
+    image = Image.open(io.BytesIO(data), formats=_readable_formats())
+    if needed is not None:
+        image.draft(None, needed(image.size))
+    return image
 
 
 @contextlib.contextmanager
@@ -126,31 +135,22 @@ def _from_array(array: NDArray[Any], name: str) -> Picture:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise ImpastoError(f"{name} has shape {array.shape}: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) is wanted")
-    if array.dtype in (np.uint8, np.uint16):
-        top = np.iinfo(array.dtype).max
-    elif np.issubdtype(array.dtype, np.floating):
-        top = 1
-    else:
-        raise ImpastoError(f"{name} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
-
-    def unit(part: NDArray[Any]) -> FloatArray:
-        if top != 1:
-            return np.divide(part, top, dtype=np.float32, order="C")
-        values: FloatArray = part.astype(np.float32, order="C")
-        if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+    depth = 16 if array.dtype == np.uint16 else 8
+    if np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float32)
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ImpastoError(f"{name} has floats outside [0, 1]")
-        return values
+    elif array.dtype not in (np.uint8, np.uint16):
+        raise ImpastoError(f"{name} has dtype {array.dtype}: uint8, uint16 or floats in [0, 1] are wanted")
+    alpha = floats(array[..., 3]) if array.shape[2] == 4 else None
+    color = np.repeat(array, 3, axis=2) if array.shape[2] == 1 else np.ascontiguousarray(array[..., :3])
+    return Picture(color, None if alpha is None else np.ascontiguousarray(alpha), depth)
 
-    pixels = unit(array[..., :3])
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    return Picture(pixels, unit(array[..., 3]) if array.shape[2] == 4 else None, 16 if array.dtype == np.uint16 else 8)
 
-
-def _decode(data: bytes, suffix: str, short_side: int | None) -> NDArray[Any]:
+def _decode(data: bytes, suffix: str, needed: Needed | None) -> NDArray[Any]:
     """(H, W, C), as `_from_array` takes it, upright and in sRGB, of a file's bytes."""
     if raw.is_raw(data, suffix):
-        return raw.develop(data, short_side)
+        return raw.develop(data, needed)
     if pfm.is_pfm(data):
         return _array_to_srgb(pfm.decode(data), None)
     if data.startswith(_TIFF):
@@ -158,9 +158,7 @@ def _decode(data: bytes, suffix: str, short_side: int | None) -> NDArray[Any]:
     if data.startswith(SIGNATURE):
         return _decode_png(Png.of(data))
     alone, metadata = pixels_alone(data)
-    with Image.open(io.BytesIO(alone), formats=_readable_formats()) as image:
-        if short_side is not None:
-            image.draft(None, (short_side, short_side))
+    with _reduced(alone, needed) as image:
         exif, profile = image.info.get("exif"), metadata.profile or image.info.get("icc_profile")
         return _upright(_pillow_to_srgb(image, profile), orientation_of(exif) if exif else metadata.orientation)
 
@@ -233,8 +231,21 @@ def _pillow_to_srgb(image: Image.Image, profile: bytes | None, alpha_of: _AlphaO
             alpha = None
     else:
         alpha = alpha_of(np.asarray(image)) if alpha_of else None
-    array = np.asarray(to_srgb(image, profile))
+    array = _in_strips(image, profile)
     return array if alpha is None else np.dstack([array, alpha])
+
+
+def _in_strips(image: Image.Image, profile: bytes | None) -> NDArray[np.uint8]:
+    """(H, W, 3) in sRGB, of a large image a strip after the other: Pillow makes two copies of what it gives away."""
+    width, height = image.size
+    rows = max(1, _STRIP // width)
+    if rows >= height:
+        return np.asarray(to_srgb(image, profile))
+    array = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        array[top : top + rows] = np.asarray(to_srgb(strip, profile))
+    return array
 
 
 def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,33 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-FloatArray = NDArray[np.float32]
+from .reading import Needed
+from .samples import FloatArray, Samples, as_samples, blocks, floats, kept_type, resize
+
 HIDDEN = 1e-3  # alpha up to which a pixel cannot be seen
-_BLOCK = 1 << 22  # values that are converted at a time: a large picture's copies cost more memory than it does
-
-
-def blocks(array: NDArray[Any], values: int | None = None) -> Iterator[slice]:
-    """Slices of an array's rows, one after the other, each of so many values: by default of some megabytes."""
-    rows = max(1, (values or _BLOCK) // array[0].size)
-    return (slice(start, start + rows) for start in range(0, len(array), rows))
+_NARROW = 64  # px a side
 
 
 @dataclass(frozen=True)
 class Picture:
     """A decoded image, upright, in sRGB.
 
-    pixels: (H, W, 3) float32 in [0, 1]. alpha: (H, W) float32 in [0, 1], or None. depth: bits a channel of its
-    source, 8 or 16, kept on output where the format allows.
+    samples: (H, W, 3), as its file has them: uint8, uint16, or float32 in [0, 1]. alpha: (H, W) float32 in [0, 1], or
+    None. depth: bits a channel of its source, 8 or 16, kept on output where the format allows.
     """
 
-    pixels: FloatArray
+    samples: Samples
     alpha: FloatArray | None = None
     depth: int = 8
 
     @property
+    def pixels(self) -> FloatArray:
+        """(H, W, 3) float32 in [0, 1]; of integers, made anew each time."""
+        return floats(self.samples)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        return self.pixels.shape[1], self.pixels.shape[0]
+        return self.samples.shape[1], self.samples.shape[0]
 
     @property
     def hidden(self) -> bool:
@@ -48,46 +49,41 @@ class Picture:
         return Image.fromarray(self.quantized(8))
 
     def quantized(self, depth: int) -> NDArray[Any]:
-        """(H, W, 3) or, with alpha, (H, W, 4) integers of 8 or 16 bits."""
-        kind, top = (np.uint16, 65535) if depth == 16 else (np.uint8, 255)
-        array = np.empty((*self.pixels.shape[:2], 3 if self.alpha is None else 4), kind)
-        for rows in blocks(self.pixels, 1 << 18):  # they stay in the processor's cache
-            levels = _levels(self.pixels[rows], top)
+        """(H, W, 3) or, with alpha, (H, W, 4) integers of 8 or 16 bits, not to be written to."""
+        kind = np.dtype(np.uint16 if depth == 16 else np.uint8)
+        if self.alpha is None and self.samples.dtype == kind:
+            return self.samples
+        array = np.empty((*self.samples.shape[:2], 3 if self.alpha is None else 4), kind)
+        for rows in blocks(self.samples, 1 << 18):  # they stay in the processor's cache
+            levels = as_samples(floats(self.samples[rows]), kind)
             for channel in range(3):  # twice as fast as all at once where memory holds one channel after the other
                 array[rows, :, channel] = levels[..., channel]
             if self.alpha is not None:
-                array[rows, :, 3] = _levels(self.alpha[rows], top)
+                array[rows, :, 3] = as_samples(self.alpha[rows], kind)
         return array
 
     def over_white(self) -> Picture:
         """Without transparency, on a white ground."""
         if self.alpha is None:
             return self
-        pixels = self.pixels.copy()
-        for rows in blocks(pixels):
+        samples = self.samples.copy()
+        for rows in blocks(samples):
             alpha = self.alpha[rows, :, None]
-            pixels[rows] = pixels[rows] * alpha + (1 - alpha)
-        return replace(self, pixels=pixels, alpha=None)
+            samples[rows] = as_samples(floats(samples[rows]) * alpha + (1 - alpha), samples.dtype)
+        return replace(self, samples=samples, alpha=None)
 
     def resized(self, size: tuple[int, int]) -> Picture:
         """The picture at another (width, height), Lanczos-filtered; colours do not bleed out of transparent areas."""
         if size == self.size:
             return self
         if self.alpha is None:
-            return replace(self, pixels=resize(self.pixels, size))
+            return replace(self, samples=resize(self.samples, size, kept_type(self.samples, size)))
         alpha = resize(self.alpha, size)
         premultiplied = resize(self.pixels * self.alpha[..., None], size)
-        plain = resize(self.pixels, size)
+        plain = resize(self.samples, size)
         seen = alpha[..., None] > HIDDEN
         pixels = np.where(seen, premultiplied / np.maximum(alpha[..., None], HIDDEN), plain)
-        return replace(self, pixels=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
-
-
-def _levels(values: FloatArray, top: int) -> FloatArray:
-    """The nearest whole numbers from 0 to `top`. In one array: another for each step would take twice as long."""
-    levels: FloatArray = values * top
-    np.rint(levels, out=levels)
-    return np.clip(levels, 0, top, out=levels)
+        return replace(self, samples=np.clip(pixels, 0, 1).astype(np.float32), alpha=alpha)
 
 
 def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
@@ -97,9 +93,16 @@ def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def resize(array: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Resize (H, W) or (H, W, C) float32 values to (width, height) with a Lanczos filter, clipped to [0, 1]."""
-    if array.ndim == 3:
-        return np.stack([resize(array[..., c], size) for c in range(array.shape[2])], axis=2)
-    resized = Image.fromarray(np.ascontiguousarray(array, dtype=np.float32)).resize(size, Image.Resampling.LANCZOS)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0, 1)
+def for_long_side(long_side: int) -> Needed:
+    """What is needed of a picture that will be resized so: twice as much, so that the filter has something to weigh."""
+    return lambda size: fit(size, 2 * long_side)
+
+
+def for_area(area: float) -> Needed:
+    """The same of a picture that will be resized to so many pixels, but for very narrow ones."""
+
+    def needed(size: tuple[int, int]) -> tuple[int, int]:
+        scale = 2 * math.sqrt(area / (size[0] * size[1]))
+        return max(_NARROW, math.ceil(size[0] * scale)), max(_NARROW, math.ceil(size[1] * scale))
+
+    return needed

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .directories import Tag, directories
-from .reading import UnsupportedError, check_size, needs_formats, silenced_stderr
+from .reading import Needed, UnsupportedError, check_size, needs_formats, silenced_stderr
 
 RAW_SUFFIXES = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos",
@@ -42,7 +42,7 @@ def is_raw(data: bytes, suffix: str = "") -> bool:
     return False
 
 
-def size(data: bytes) -> tuple[int, int]:
+def size(data: bytes, needed: Needed | None = None) -> tuple[int, int]:
     """Width and height in px, as it is developed.
 
     Raises:
@@ -50,13 +50,14 @@ def size(data: bytes) -> tuple[int, int]:
         ValueError: the file is damaged.
     """
     with _opened(data) as photograph:
-        return _size(photograph)
+        width, height = _size(photograph)
+        return (width // 2, height // 2) if _is_half_enough((width, height), needed) else (width, height)
 
 
-def develop(data: bytes, short_side: int | None = None) -> NDArray[np.uint16]:
+def develop(data: bytes, needed: Needed | None = None) -> NDArray[np.uint16]:
     """(H, W, 3) in sRGB of 16 bits, upright, with the camera's white balance and as light as it was taken.
 
-    short_side: in px: a photograph of at least twice that is developed at half its size, in a fraction of the time.
+    needed: where half its size is enough, it is developed so, in a fraction of the time.
 
     Raises:
         UnsupportedError: without the extra `formats`; of a camera that LibRaw does not know.
@@ -65,7 +66,7 @@ def develop(data: bytes, short_side: int | None = None) -> NDArray[np.uint16]:
     with _opened(data) as photograph:
         with silenced_stderr:
             photograph.unpack()
-        half = short_side is not None and min(_size(photograph)) >= 2 * short_side
+        half = _is_half_enough(_size(photograph), needed)
         return photograph.postprocess(
             use_camera_wb=True, output_bps=16, gamma=_SRGB_CURVE, half_size=half,
             no_auto_bright=True,  # which would have a dusk as light as a noon, and each of a series differently so
@@ -100,6 +101,10 @@ def _check_whole(data: bytes) -> None:
             tiles = zip(page.numbers(Tag.TILE_OFFSETS), page.numbers(Tag.TILE_BYTE_COUNTS), strict=False)
             if any((0 if panasonic else place) + length > len(data) for place, length in (*strips, *tiles)):
                 raise ValueError("it is cut off")
+
+
+def _is_half_enough(size: tuple[int, int], needed: Needed | None) -> bool:
+    return needed is not None and all(side >= 2 * wanted for side, wanted in zip(size, needed(size), strict=True))
 
 
 def _size(photograph: Any) -> tuple[int, int]:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image
 
+Needed = Callable[[tuple[int, int]], tuple[int, int]]  # of a picture's (width, height), those that are needed of it
+PIXEL_LIMIT = 300_000_000  # half as many again as phones take: more may be meant to use up all memory
+
 
 class UnsupportedError(Exception):
     """A whole file of a kind that is not read: the message says what it is and what to do, after the file's name."""
@@ -22,10 +25,10 @@ def needs_formats(kind: str) -> UnsupportedError:
 
 
 def check_size(size: tuple[int, int]) -> None:
-    """Refuse a picture of no pixels, and, before there is memory for it, one that Pillow would take for a bomb."""
+    """Refuse a picture of no pixels, and, before there is memory for it, one of more than `PIXEL_LIMIT`."""
     if min(size) < 1:
         raise ValueError("it has no pixels")
-    if Image.MAX_IMAGE_PIXELS is not None and size[0] * size[1] > 2 * Image.MAX_IMAGE_PIXELS:
+    if size[0] * size[1] > PIXEL_LIMIT:
         raise Image.DecompressionBombError
 
 
@@ -56,7 +59,11 @@ class _Shared:
 def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, PIXEL_LIMIT // 2
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = kept
 
 
 @contextlib.contextmanager
@@ -78,7 +85,7 @@ def _no_stderr() -> Iterator[None]:
         os.close(null)
 
 
-# Pillow warns at half of the size where it raises; and of odd metadata that is not used here.
+# Pillow warns of odd metadata that is not used here, and of half of the size where it raises, which is set here.
 silenced_warnings = _Shared(_no_warnings)
 # libtiff, libpng and LibRaw write what they object to to the process's stderr themselves, beside the exception.
 silenced_stderr = _Shared(_no_stderr)

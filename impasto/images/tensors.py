@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .picture import FloatArray
+from .samples import FloatArray
 
 
 def to_tensor(array: FloatArray, device: torch.device | str = "cpu") -> Tensor:

@@ -69,8 +69,11 @@ class Inputs:
         preserve_color: str | None,
         margin: float = 0.0,
         begun: ImageLike | None = None,
+        style_scale: float = 1.0,
     ) -> Inputs:
-        picture, name = images.load(content, "content image"), images.called(content, "content image")
+        """style_scale: of what the paintings will be looked at with, from as many pixels as the result has."""
+        picture = images.load(content, "content image", images.for_long_side(long_side))
+        name = images.called(content, "content image")
         size = images.fit(picture.size, long_side)
         _check_side(name, picture.size, size)
         if picture.hidden:
@@ -87,7 +90,8 @@ class Inputs:
         if total <= 0:
             raise ImpastoError("the shares of the styles must not all be 0")
         masks = _Masks(picture)
-        paintings = [_load_painting(style, style.share / total, masks) for style in given]
+        area = size[0] * size[1] * style_scale**2
+        paintings = [_load_painting(style, style.share / total, masks, area) for style in given]
         if preserve_color:
             adapt = color.match_luminance if preserve_color == "luminance" else color.match_color
             paintings = [replace(p, pixels=adapt(p.pixels, picture.pixels)) for p in paintings]
@@ -144,7 +148,8 @@ class Inputs:
 
 def _load_begun(begun: ImageLike, content: Picture) -> FloatArray:
     """A picture to begin from, at the photograph's size, which shows where that one is transparent."""
-    picture, name = images.load(begun, "init picture"), images.called(begun, "init picture")
+    picture = images.load(begun, "init picture", images.for_long_side(max(content.size)))
+    name = images.called(begun, "init picture")
     (width, height), (wide, high) = content.size, picture.size
     # Rounding apart: by a pixel of the smaller one, or a fiftieth.
     apart = abs(wide * height - high * width)
@@ -170,8 +175,10 @@ def _check_side(name: str, original: tuple[int, int], size: tuple[int, int]) -> 
         )
 
 
-def _load_painting(style: Style, share: float, masks: _Masks) -> Painting:
-    picture, name = images.load(style.image, "style image"), images.called(style.image, "style image")
+def _load_painting(style: Style, share: float, masks: _Masks, area: float) -> Painting:
+    """area: in px, of the painting as it is looked at."""
+    picture = images.load(style.image, "style image", images.for_area(area))
+    name = images.called(style.image, "style image")
     _check_side(name, picture.size, picture.size)
     if picture.hidden:
         raise ImpastoError(f"{name} is wholly transparent: it shows no style")

@@ -166,7 +166,7 @@ def optimize(
         check_number("memory", memory, 0.001, 1e6)
     if preserve_color is not None and preserve_color not in color.PRESERVE_COLOR:
         raise unknown("way to preserve colors", preserve_color, color.PRESERVE_COLOR)
-    inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin, begun)
+    inputs = Inputs.load(content, styles, size, preserve_color, recipe.margin, begun, style_scale)
     canvas = inputs.canvas_size
     layers = [*recipe.content_layers, *recipe.style_layers]
     compute = _choose_compute(device, precision if precision != "auto" else recipe.precision)

@@ -24,6 +24,7 @@ from .jobs import FINISHED, Job
 from .models import Capabilities, Health, JobStatus, Style, result_name
 from .settings import Limits
 
+DECODED_QUALITY = 95  # of JPEG that is painted from
 TICK = 0.5  # seconds between looks at a job that is watched
 FORMATS = {"png": ("PNG", "image/png"), "jpeg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 PreserveColor = Literal["luminance", "match"]
@@ -104,7 +105,8 @@ async def stylize(
     context.gallery.file(style)  # an unknown style is told before anything waits
     encoder, media_type = FORMATS[format]
     async with context.turn():
-        data = await _picture(image, "image", context.settings.limits)
+        needed = None if size is None else images.for_long_side(size)
+        data = await _picture(image, "image", context.settings.limits, needed)
 
         def check(result: tuple[int, int]) -> None:
             limit = context.settings.limits.pixels
@@ -120,6 +122,23 @@ async def stylize(
             return images.encode(picture, encoder, quality, images.kept_metadata(data) if keep_metadata else None)
 
         return Response(await anyio.to_thread.run_sync(painted), media_type=media_type)
+
+
+@api.post("/decode", response_class=Response, responses=ERRORS | {
+    200: {"content": {"image/jpeg": {}, "image/png": {}}, "description": "the same image, PNG where it has alpha"},
+})  # fmt: skip
+async def decode(context: In, image: UploadFile) -> Response:
+    """What a browser has no decoder for (HEIC, TIFF, raw) as an image that it reads: upright, in sRGB, with 8 bits."""
+    async with context.turn():
+        data = await _picture(image, "image", context.settings.limits)
+
+        def decoded() -> tuple[bytes, str]:
+            picture = images.load(data)
+            encoder, media_type = FORMATS["jpeg" if picture.alpha is None else "png"]
+            return images.encode(picture, encoder, DECODED_QUALITY), media_type
+
+        content, media_type = await anyio.to_thread.run_sync(decoded)
+        return Response(content, media_type=media_type)
 
 
 @api.get("/jobs")
@@ -152,8 +171,11 @@ async def paint(
     folder = context.jobs.new_folder()
     with _removed_if_refused(folder):
         limits = context.settings.limits
-        source = await _kept(photo, folder / "photo", "photograph", limits)
-        targets = [await _kept(one, folder / f"painting-{i}", "painting", limits) for i, one in enumerate(paintings)]
+        source = await _kept(photo, folder / "photo", "photograph", limits, images.for_long_side(size))
+        seen = images.for_area((size * style_scale) ** 2)
+        targets = [
+            await _kept(one, folder / f"painting-{i}", "painting", limits, seen) for i, one in enumerate(paintings)
+        ]
         options = {
             "preset": preset, "size": size, "strength": strength, "style_scale": style_scale, "seed": seed,
             "preserve_color": preserve_color, "content_weight": content_weight,
@@ -276,18 +298,18 @@ def _pixels(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
 
-async def _picture(upload: UploadFile, what: str, limits: Limits) -> bytes:
-    """An uploaded image's bytes, if it is one and not too large."""
+async def _picture(upload: UploadFile, what: str, limits: Limits, needed: images.Needed | None = None) -> bytes:
+    """An uploaded image's bytes, if it is one and what is needed of it not too large."""
     data = await upload.read()
-    size = await anyio.to_thread.run_sync(images.size_of, data, what)
+    size = await anyio.to_thread.run_sync(images.size_of, data, what, needed)
     if _pixels(size) > limits.pixels:
         raise HTTPException(413, f"the {what} has more than {limits.pixels / 1e6:.0f} megapixels")
     return data
 
 
-async def _kept(upload: UploadFile, path: Path, what: str, limits: Limits) -> Path:
+async def _kept(upload: UploadFile, path: Path, what: str, limits: Limits, needed: images.Needed | None = None) -> Path:
     """An uploaded image in a job's folder."""
-    data = await _picture(upload, what, limits)
+    data = await _picture(upload, what, limits, needed)
     await anyio.to_thread.run_sync(path.write_bytes, data)
     return path
 

@@ -58,7 +58,7 @@ def sheet(
     chosen: list[PathLike] = list(style_files()) if styles is None else [styles] if single else list(styles)  # type: ignore[list-item,arg-type]
     if not chosen:
         raise ImpastoError("no styles: give names or style models' files")
-    photo = images.load(image)
+    photo = images.load(image, needed=images.for_long_side(size))
     if photo.hidden:
         raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
     photo = photo.resized(images.fit(photo.size, size))

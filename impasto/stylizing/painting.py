@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImpastoError, reason
-from ..images import FloatArray, blocks, fit, resize
+from ..images import DType, FloatArray, Samples, as_samples, blocks, fit, floats, kept_type, resize
 from ..images.strength import unpainted_share
 from ..images.tiling import equal_spans
 from ..styles.model import GRAIN, INPUT, STRENGTH, About, about_of, check_file, parse_about
@@ -50,15 +50,15 @@ class Source(Protocol):
 
 
 class Pixels:
-    """An array of pixels, (H, W, 3)."""
+    """An array of samples, (H, W, 3)."""
 
-    def __init__(self, pixels: FloatArray) -> None:
-        self._pixels = pixels
-        self.size = pixels.shape[1], pixels.shape[0]
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+        self.size = samples.shape[1], samples.shape[0]
 
     def window(self, left: int, top: int, right: int, bottom: int) -> FloatArray:
         """See `Source`."""
-        return self._pixels[top:bottom, left:right]
+        return floats(self._samples[top:bottom, left:right])
 
 
 class Enlarged:
@@ -67,17 +67,16 @@ class Enlarged:
     What resizing loses of the unpainted share comes back from the photograph: at strength 0 this is the photograph.
 
     Args:
-        small: (h, w, 3), painted. size: wanted.
-        photo: (H, W, 3) at that size. before: (h, w, 3), the photograph that `small` was painted from. unpainted: the
-            photograph's share of `small`, in [0, 1].
+        small: (h, w, 3) samples, painted. size: wanted.
+        photo: (H, W, 3) samples at that size. before: (h, w, 3) samples, the photograph that `small` was painted from.
+        unpainted: the photograph's share of `small`, in [0, 1].
     """
 
     def __init__(
-        self, small: FloatArray, size: tuple[int, int], photo: FloatArray, before: FloatArray, unpainted: float
+        self, small: Samples, size: tuple[int, int], photo: Samples, before: Samples, unpainted: float
     ) -> None:
         self.size, self._photo, self._unpainted = size, photo, unpainted
-        painted = small - unpainted * before if unpainted else small
-        self._channels = [Image.fromarray(np.ascontiguousarray(painted[..., c])) for c in range(3)]
+        self._channels = [Image.fromarray(_strokes(small[..., c], before[..., c], unpainted)) for c in range(3)]
         self._scale = small.shape[1] / size[0], small.shape[0] / size[1]
 
     def window(self, left: int, top: int, right: int, bottom: int) -> FloatArray:
@@ -87,8 +86,14 @@ class Enlarged:
         channels = [channel.resize(size, Image.Resampling.LANCZOS, box) for channel in self._channels]
         pixels = np.stack([np.asarray(channel, np.float32) for channel in channels], axis=2)
         if self._unpainted:
-            pixels += self._unpainted * self._photo[top:bottom, left:right]
+            pixels += self._unpainted * floats(self._photo[top:bottom, left:right])
         return np.clip(pixels, 0, 1, out=pixels)
+
+
+def _strokes(painted: Samples, before: Samples, unpainted: float) -> FloatArray:
+    """One channel, less the photograph's share of it."""
+    values = floats(painted)
+    return np.ascontiguousarray(values - unpainted * floats(before) if unpainted else values)
 
 
 class _Tiled(NamedTuple):
@@ -132,9 +137,9 @@ class Painter:
         return self._model.name
 
     def paint(
-        self, photo: FloatArray, strength: float = 1.0, style_scale: float = 1.0, progress: Progress | None = None
-    ) -> FloatArray:
-        """Stylize (H, W, 3) pixels in [0, 1]; the result has their size.
+        self, photo: Samples, strength: float = 1.0, style_scale: float = 1.0, progress: Progress | None = None
+    ) -> Samples:
+        """Stylize (H, W, 3) samples; the result has their size. It is in floats, but of a large picture of their type.
 
         strength: in [0, 1]. style_scale: of the strokes' size. progress: told the share that is done.
         """
@@ -153,7 +158,8 @@ class Painter:
         source: Source = Pixels(small)
         for index, wanted in enumerate(sizes):
             share = wanted[0] * wanted[1] / total
-            painted = self._pass(source, strength, _part_of(progress, done, share))
+            kind = kept_type(photo, wanted)
+            painted = self._pass(source, strength, kind, _part_of(progress, done, share))
             done += share
             if index and unpainted:
                 _keep_share(painted, unpainted, small, source)
@@ -166,23 +172,26 @@ class Painter:
         if sizes[-1] != size:
             painted = Enlarged(painted, size, photo, small, unpainted).window(0, 0, *size)
         if not self.about.adjustable and strength < 1:
-            painted = strength * painted + (1 - strength) * photo
+            for rows in blocks(painted):
+                faded = strength * floats(painted[rows]) + (1 - strength) * floats(photo[rows])
+                painted[rows] = as_samples(faded, painted.dtype)
         return painted
 
-    def _pass(self, source: Source, strength: float, progress: Progress) -> FloatArray:
+    def _pass(self, source: Source, strength: float, kind: DType, progress: Progress) -> Samples:
+        """kind: of the samples that are made of tiles."""
         width, height = source.size
         if width * height <= UNTILED:
             pixels = self._run(self._model, source.window(0, 0, width, height), strength)
             progress(1.0)
             return pixels
-        return self._in_tiles(source, strength, progress)
+        return self._in_tiles(source, strength, kind, progress)
 
-    def _in_tiles(self, source: Source, strength: float, progress: Progress) -> FloatArray:
+    def _in_tiles(self, source: Source, strength: float, kind: DType, progress: Progress) -> Samples:
         self._tiled = self._tiled or self._load_tiled()
         measuring, applying, grain = self._tiled
         width, height = source.size
         given = self._measure(measuring, source, strength)
-        result = np.empty((height, width, 3), np.float32)
+        result = np.empty((height, width, 3), kind)
         # One size for all tiles, at multiples of what the network cuts its input into: beyond the picture's right and
         # lower border, where they need it, its mirror image.
         even = [-(-side // ALIGNMENT) * ALIGNMENT for side in (height, width)]
@@ -198,7 +207,7 @@ class Painter:
             painted = self._run(applying, window, strength, given)
             part = result[rows.start : rows.stop, columns.start : columns.stop]
             top, left = rows.start - rows.outer_start, columns.start - columns.outer_start
-            part[:] = painted[top : top + part.shape[0], left : left + part.shape[1]]
+            part[:] = as_samples(painted[top : top + part.shape[0], left : left + part.shape[1]], kind)
             progress((index + 1) / len(tiles))
         return result
 
@@ -262,13 +271,13 @@ def overlap(about: About) -> int:
     return -(-about.reach // ALIGNMENT) * ALIGNMENT
 
 
-def _keep_share(painted: FloatArray, unpainted: float, photo: FloatArray, source: Source) -> None:
+def _keep_share(painted: Samples, unpainted: float, photo: Samples, source: Source) -> None:
     """Put the photograph in place of what it was painted over: its share stays the same from pass to pass. In place."""
     width, height = source.size
     for rows in blocks(painted):
-        part = painted[rows]
-        part += unpainted * (photo[rows] - source.window(0, rows.start, width, min(rows.stop, height)))
-        np.clip(part, 0, 1, out=part)
+        before = source.window(0, rows.start, width, min(rows.stop, height))
+        part = floats(painted[rows]) + unpainted * (floats(photo[rows]) - before)
+        painted[rows] = as_samples(np.clip(part, 0, 1, out=part), painted.dtype)
 
 
 def _part_of(progress: Progress | None, done: float, share: float) -> Progress:

@@ -11,7 +11,7 @@ from PIL import Image
 from .. import images
 from ..errors import ImpastoError, check_integer, check_number, unknown
 from ..files import PathLike, read_file
-from ..images import FloatArray, ImageLike, Picture, color
+from ..images import FloatArray, ImageLike, Picture, Samples, as_samples, color, floats
 from ..images.masks import load_mask, opaque_where_hidden
 from ..styles import find_style
 from ..styles.model import About
@@ -104,7 +104,7 @@ class Stylizer:
         """
         check_options(strength, style_scale, size, preserve_color)
         strength, style_scale = float(strength), float(style_scale)  # NumPy's would make the pixels float64
-        content = images.load(image)
+        content = images.load(image, needed=None if size is None else images.for_long_side(size))
         wanted = content.size if size is None else images.fit(content.size, size)
         if on_size is not None:
             on_size(wanted)
@@ -115,19 +115,19 @@ class Stylizer:
             raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
         where = None if mask is None else load_mask(mask, "mask", content.size)
         content = opaque_where_hidden(content)
-        photo = content.pixels
+        photo = content.samples
         painted = self._painter.paint(photo, strength, style_scale, progress)
         _keep(painted, photo, preserve_color, where)
-        return replace(content, pixels=painted)
+        return replace(content, samples=painted)
 
 
-def _keep(painted: FloatArray, photo: FloatArray, preserve_color: str | None, where: FloatArray | None) -> None:
+def _keep(painted: Samples, photo: Samples, preserve_color: str | None, where: FloatArray | None) -> None:
     """Put back what is kept of the photograph. In place, in blocks: of a large picture, a copy is gigabytes."""
     if preserve_color is None and where is None:
         return
     recolour = color.matching(painted, photo) if preserve_color == "match" else None
     for rows in images.blocks(painted):
-        part, before = painted[rows], photo[rows]
+        part, before = floats(painted[rows]), floats(photo[rows])
         if recolour is not None:
             part = recolour(part)
         elif preserve_color is not None:
@@ -135,7 +135,7 @@ def _keep(painted: FloatArray, photo: FloatArray, preserve_color: str | None, wh
         if where is not None:
             share = where[rows, :, None]
             part = part * share + before * (1 - share)
-        painted[rows] = part
+        painted[rows] = as_samples(part, painted.dtype)
 
 
 def stylize(

@@ -173,8 +173,9 @@ def train(
             _check_resumable(options)
             folder, settings, photographs = go_on(resume, painting, content)
         target = check_model_target(short(Path(settings.output)) if output is None else Path(output))
-        picture = images.load(settings.painting if painting is None else painting, "painting")
         recipe = settings.preset
+        area = (recipe.painting_size * settings.style_scale) ** 2
+        picture = images.load(settings.painting if painting is None else painting, "painting", images.for_area(area))
         compute = Compute(chosen, choose_precision(chosen, settings.precision))
         crops = Crops(photographs, settings.seed, recipe.zoom, HELD_OUT)
         vgg = LossNetwork(
@@ -234,7 +235,7 @@ def _samples(settings: Settings, crops: Crops, tell: Callable[[str], object] | N
     found = []
     for sample in settings.samples:
         try:
-            picture = images.load(sample, "sample photograph")
+            picture = images.load(sample, "sample photograph", images.for_long_side(SAMPLE_SIDE))
         except ImpastoError as error:
             if tell is None:
                 raise

@@ -177,7 +177,7 @@ class Photographs:
             self._skip(index, reason(error), for_good=entry.file.parent.is_dir() and not os.path.lexists(entry.file))
             return None
         try:
-            picture = images.load(data, "photograph", max(short_side, SMALLEST))
+            picture = images.load(data, "photograph", lambda _: (max(short_side, SMALLEST),) * 2)
             if min(picture.size) >= SMALLEST and not picture.hidden:
                 return picture
             self._skip(index, "wholly transparent" if picture.hidden else f"smaller than {SMALLEST} px")

@@ -76,9 +76,9 @@ def test_the_sensor_counts_and_not_the_thumbnail(where: str, light: NDArray[np.f
 
 def test_half_the_size_where_that_is_enough(light: NDArray[np.float64]) -> None:
     data = dng(light)
-    assert images.load(data, short_side=33).size == (96, 64)
-    small = images.load(data, short_side=32)
-    assert small.size == (48, 32)
+    assert images.load(data, needed=lambda _: (49, 32)).size == (96, 64)
+    small = images.load(data, needed=lambda size: (size[0] // 2, size[1] // 2))
+    assert small.size == images.size_of(data, needed=lambda _: (48, 32)) == (48, 32)
     assert np.abs(small.pixels[6:12, 6:18] - srgb(np.array(0.18))).max() < 0.006
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +230,23 @@ BLACK = np.zeros((40, 60), np.uint8)
 def test_a_black_mask_is_refused(style: Style) -> None:
     with pytest.raises(ImpastoError, match="mask has no white in it"):
         Inputs.load(GRAY, style, 60, None)
+
+
+def test_large_jpegs_are_decoded_as_small_as_is_enough(photo: Image.Image) -> None:
+    """Photograph, painting and mask; a painting by how many of its pixels are looked at."""
+    buffer = io.BytesIO()
+    photo.resize((960, 640)).save(buffer, "JPEG", quality=95)
+    data = buffer.getvalue()
+    inputs = Inputs.load(data, Style(data, mask=data), 48, None)
+    assert inputs.size == (48, 32)
+    assert np.abs(inputs.content.pixels - images.load(photo).resized((48, 32)).pixels).mean() < 0.02
+    assert inputs.paintings[0].pixels.shape == (80, 120, 3)
+    assert inputs.paintings[0].mask is not None
+    assert inputs.paintings[0].mask.shape == (32, 48)
+    assert Inputs.load(data, data, 48, None, style_scale=4).paintings[0].pixels.shape == (320, 480, 3)
+    narrow = io.BytesIO()
+    photo.resize((4000, 80)).save(narrow, "JPEG")
+    assert min(Inputs.load(data, narrow.getvalue(), 48, None).paintings[0].pixels.shape[:2]) >= 64
 
 
 def test_the_same_mask_is_loaded_once(files: Path) -> None:

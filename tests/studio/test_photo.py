@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from painted import download, open_picture, pixels, set_slider, wait_until_paint
 from PIL import Image
 
 import impasto
+from impasto.images.heif import register_heif
 from impasto.styles import style_files
 
 if TYPE_CHECKING:
@@ -144,6 +146,21 @@ def test_a_file_that_is_no_picture_is_refused(page: Page) -> None:
         {"name": "text.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
     assert "no picture that the browser can read" in page.get_by_role("alert").inner_text()
+
+
+def test_heic_is_told_with_what_to_do(page: Page, photo: Path) -> None:
+    """Without a server that reads it."""
+    wait_until_painted(page)
+    register_heif()
+    data = io.BytesIO()
+    with Image.open(photo) as image:
+        image.save(data, "HEIF")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "IMG_0001.HEIC", "mimeType": "", "buffer": data.getvalue()}
+    )
+    told = page.get_by_role("alert").inner_text()
+    assert "This is a HEIC picture, which this browser cannot read: save it as JPEG" in told
+    assert page.get_by_text("Your pictures stay on this device.").count() == 1
 
 
 def test_the_divider_moves_by_keyboard_and_pointer(page: Page) -> None:

@@ -19,6 +19,9 @@ from PIL import Image
 from tiny import RECIPE, registered, save_photos
 
 import impasto
+from impasto import images
+from impasto.images import decoding, kinds
+from impasto.images.heif import register_heif
 from impasto.studio.app import create_app
 from impasto.studio.guard import COOKIE, Guard
 from impasto.studio.settings import Limits, StudioSettings, is_loopback
@@ -125,6 +128,50 @@ def test_metadata_is_kept_where_that_is_asked_for(client: TestClient, photo: Ima
         assert Image.open(io.BytesIO(answer.content)).getexif().get(ARTIST) == artist
 
 
+@pytest.mark.parametrize(("format", "kind"), [("HEIF", "JPEG"), ("TIFF", "JPEG")])
+def test_it_reads_what_browsers_cannot(client: TestClient, photo: Image.Image, format: str, kind: str) -> None:
+    """Upright and in sRGB; with alpha as PNG."""
+    register_heif()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    photo.save(buffer, format, exif=exif)
+    answer = client.post("/api/decode", files={"image": ("a", buffer.getvalue())})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == f"image/{kind.lower()}"
+    read = Image.open(io.BytesIO(answer.content))
+    expected = images.load(buffer.getvalue())
+    assert (read.format, read.size) == (kind, expected.size)
+    assert np.abs(np.asarray(read) / 255 - expected.pixels).mean() < 0.01
+    assert not read.getexif()
+
+    clear = np.zeros((20, 30, 4), np.uint8)
+    clear[:10] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(clear).save(buffer, format, quality=100)
+    answer = client.post("/api/decode", files={"image": ("a", buffer.getvalue())})
+    assert answer.headers["content-type"] == "image/png"
+    assert np.asarray(Image.open(io.BytesIO(answer.content)))[..., 3].std() > 100
+
+
+def test_what_it_cannot_read_for_a_browser(
+    client: TestClient, settings: StudioSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(data: bytes) -> str:
+        answer = client.post("/api/decode", files={"image": ("a", data)})
+        assert answer.status_code == 400
+        return str(answer.json()["detail"])
+
+    assert told(b"no picture") == "the image is not an image that can be read"
+    monkeypatch.setattr(kinds, "register_heif", lambda: False)
+    monkeypatch.setattr(decoding, "READABLE", ("JPEG", "PNG"))
+    heic = b"\0\0\0\x18ftypheic" + bytes(100)
+    assert "HEIC photograph: HEIC needs: pip install 'impasto[formats]'" in told(heic)
+    small = replace(settings, limits=Limits(pixels=100))
+    with TestClient(create_app(small), BASE) as other:
+        assert other.post("/api/decode", files={"image": ("a", png())}).status_code == 413
+
+
 # --- what it refuses ---------------------------------------------------------------------------------------
 
 
@@ -163,6 +210,20 @@ def test_too_many_pixels(settings: StudioSettings) -> None:
         assert answer.status_code == 413
         assert "megapixels" in answer.json()["detail"]
         assert post(client, png((20, 20))).status_code in (200, 400)
+
+
+def test_of_a_large_jpeg_only_what_is_needed_counts(settings: StudioSettings, photo: Image.Image) -> None:
+    small = replace(settings, limits=Limits(pixels=100_000))
+    data = jpeg_of(photo.resize((960, 640)))
+    with TestClient(create_app(small), BASE) as client:
+        assert post(client, data).status_code == 413
+        answer = post(client, data, size="64")
+        assert answer.status_code == 200
+        assert max(Image.open(io.BytesIO(answer.content)).size) == 64
+        assert post(client, data, size="500").status_code == 413
+        files = [("photo", ("a.jpg", data)), ("paintings", ("b.jpg", data))]
+        for size, status in (("64", 202), ("300", 413)):
+            assert client.post("/api/jobs/paint", files=files, data={"size": size}).status_code == status
 
 
 def test_what_the_format_cannot_hold_is_refused(client: TestClient) -> None:

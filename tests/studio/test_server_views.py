@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from painted import pixels, set_slider, wait_until_painted
+from painted import download, open_picture, pixels, set_slider, wait_until_painted
+from PIL import Image
 from tiny import save_photos
 
+import impasto
+from impasto.images.heif import register_heif
 from impasto.styles.model import read_about
 
 if TYPE_CHECKING:
@@ -99,6 +103,36 @@ def test_a_job_is_stopped_and_kept_and_another_cancelled(page: Page) -> None:
     others.last.click()
     page.wait_for_selector(".facts[data-state=done]")
     page.get_by_alt_text("astronaut, as it looks now").wait_for()
+
+
+@pytest.mark.parametrize(("format", "size"), [("heic", "200 × 150"), ("tif", "150 × 200")])
+def test_a_photograph_that_the_browser_cannot_read_goes_through_the_server(
+    page: Page, tmp_path: Path, format: str, size: str
+) -> None:
+    """Upright: a TIFF is turned as its EXIF says, HEIC by its own means."""
+    register_heif()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(EXAMPLES / "chelsea.jpg") as photo:
+        photo.resize((200, 150)).save(tmp_path / f"cat.{format}", exif=exif)
+    assert page.get_by_text("this studio’s server reads those that the browser cannot").count() == 1
+    open_picture(page, tmp_path / f"cat.{format}")
+    wait_until_painted(page)
+    assert page.locator(".facts").inner_text() == f"{size} px"
+    assert page.get_by_role("alert").count() == 0
+    saved = download(page, tmp_path)
+    style = saved.stem.removeprefix("cat-")
+    painted = impasto.stylize(tmp_path / f"cat.{format}", style, precision="float32")
+    assert np.abs(pixels(saved) - pixels(painted)).mean() < 4  # JPEG came between
+
+
+def test_a_file_that_the_server_cannot_read_either_is_refused(page: Page) -> None:
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "text.heic", "mimeType": "image/heic", "buffer": b"no picture"}
+    )
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "The image is not an image that can be read." in alert.inner_text()
 
 
 def test_what_the_server_refuses_is_said(page: Page, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from impasto.errors import ImpastoError
-from impasto.images import FloatArray, load, resize
+from impasto.images import FloatArray, as_samples, load, resize, samples
 from impasto.images.tiling import Span, equal_spans
 from impasto.stylizing import painting, runtimes
 from impasto.stylizing.painting import ALIGNMENT, DIRECT, STEP, STROKE_SIDE, Painter, overlap, plan_sizes
@@ -268,6 +268,26 @@ def test_an_enlarged_painting_is_painted_over_in_tiles(
     monkeypatch.setattr(painting, "WINDOW", 1000)
     set_small_tiles(monkeypatch, untiled=160 * 120)
     assert apart(painter.paint(picture, style_scale=4), whole)[1] < 0.5
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+@pytest.mark.parametrize("fades", [False, True])
+def test_of_a_large_picture_the_painting_has_the_photographs_integers(
+    fades: bool, strength: float, painter: Painter, fading: Painter, picture: FloatArray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """They are the nearest to the floats that it has otherwise, but for a level where several passes round."""
+    painter = fading if fades else painter
+    set_small_tiles(monkeypatch)
+    set_small_strokes(monkeypatch)
+    photo = as_samples(picture, np.dtype(np.uint8))
+    expected = painter.paint(photo, strength)
+    assert expected.dtype == np.float32
+    monkeypatch.setattr(samples, "LARGE", 320 * 240 - 1)
+    found = painter.paint(photo, strength)
+    assert found.dtype == np.uint8
+    assert np.abs(found / 255 - expected).max() < 1.01 / 255
+    assert painter.paint(picture, strength).dtype == np.float32
 
 
 # --- strength ----------------------------------------------------------------------------------------------

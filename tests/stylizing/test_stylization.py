@@ -296,16 +296,17 @@ def test_wrong_runtimes(options: dict[str, Any], message: str, style_model: Path
 def test_options_cost_a_large_picture_no_copies(
     preserve_color: str, stylizer: Stylizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100 megapixels have 4 GB: 40 bytes a pixel, of which photograph, painting, alpha and mask are 32."""
-    monkeypatch.setattr(Painter, "paint", lambda _, photo, *__: np.sqrt(photo))
-    monkeypatch.setattr(images.picture, "_BLOCK", 1 << 16)
+    """Photograph, painting and mask of 8 bits a sample, alpha and mask of floats: of 300 megapixels, 4.8 GB."""
+    monkeypatch.setattr(Painter, "paint", lambda _, photo, *__: 255 - photo)
+    monkeypatch.setattr(images.samples, "_BLOCK", 1 << 16)
+    monkeypatch.setattr(images.samples, "LARGE", 1 << 20)
     photo = np.random.default_rng(0).integers(0, 256, (2500, 2000, 4), np.uint8)
     mask = photo[..., 0].copy()
     for given in (None, mask):
         tracemalloc.start()
         try:
             stylizer.picture(photo, preserve_color=preserve_color, mask=given)
-            assert tracemalloc.get_traced_memory()[1] < 36 * photo[..., 0].size
+            assert tracemalloc.get_traced_memory()[1] < 16 * photo[..., 0].size
         finally:
             tracemalloc.stop()
 
@@ -375,7 +376,7 @@ def test_blocks_make_no_difference(
     for options in ({"preserve_color": "match"}, {"preserve_color": "luminance", "mask": files / "mask.png"}):
         found = []
         for block in (1 << 22, 700):  # of values: two rows
-            monkeypatch.setattr(images.picture, "_BLOCK", block)
+            monkeypatch.setattr(images.samples, "_BLOCK", block)
             picture = stylizer.picture(array, **options)
             found.append((picture.pixels, picture.over_white().pixels))
         for one, other in zip(*found, strict=True):

@@ -1,5 +1,6 @@
 /** The worker, as functions. */
 
+import { Unreadable } from "./worker/kinds";
 import type { Reply, Request, Start, Task, Tasks } from "./worker/protocol";
 
 export class Cancelled extends Error {}
@@ -58,6 +59,7 @@ export class Studio {
     if ("progress" in reply) return waiting.progress?.(reply.progress);
     this.waiting.delete(reply.id);
     if ("value" in reply) waiting.resolve(reply.value as never);
-    else waiting.reject(reply.cancelled ? new Cancelled() : new Error(reply.error));
+    else if (reply.cancelled) waiting.reject(new Cancelled());
+    else waiting.reject(reply.unreadable ? new Unreadable(reply.error) : new Error(reply.error));
   }
 }

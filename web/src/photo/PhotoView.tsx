@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { hasCameras } from "../shell/camera";
+import { IMAGES } from "../shell/files";
 import { Button, Choice, FileButton, Progress } from "../ui/controls";
 import { PaintControls, PaintingLabel } from "../ui/PaintControls";
 import type { Format } from "../worker/images";
@@ -10,7 +11,6 @@ import { Compare } from "./Compare";
 import { openSample, SAMPLES } from "./samples";
 import { cancelDownload, download, keepPainted, openPhoto, painting, photo, rendering } from "./session";
 
-const IMAGES = "image/*,.heic,.heif,.avif";
 const TOUCH = matchMedia("(pointer: coarse)").matches;
 
 export function PhotoView(): JSX.Element {

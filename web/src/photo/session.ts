@@ -8,8 +8,11 @@ import type { Size } from "../painting/planes";
 import { chosen, engine, fail, options, problem, say, studio } from "../state";
 import { Cancelled } from "../studio";
 import type { Style } from "../styles";
+import { readPicture } from "../server/api";
+import { server } from "../server/session";
 import { saveFile } from "../shell/files";
 import type { Format } from "../worker/images";
+import { Unreadable } from "../worker/kinds";
 import type { Painted } from "../worker/protocol";
 
 export interface Photo {
@@ -37,12 +40,23 @@ export async function openPhoto(file: Blob, name: string): Promise<void> {
   problem.value = "";
   render.abort();
   try {
-    const size = await studio.run("open", { file });
+    const [picture, size] = await opened(file);
     if (photo.value) URL.revokeObjectURL(photo.value.url);
     painted.value = undefined;
-    photo.value = { name: name.replace(/\.[^.]*$/, "") || "picture", url: URL.createObjectURL(file), size };
+    photo.value = { name: name.replace(/\.[^.]*$/, "") || "picture", url: URL.createObjectURL(picture), size };
   } catch (error) {
     fail(error);
+  }
+}
+
+/** A file as a picture that the browser shows, by way of the server where it has no decoder: HEIC, TIFF, raw. */
+async function opened(file: Blob): Promise<readonly [Blob, Size]> {
+  try {
+    return [file, await studio.run("open", { file })];
+  } catch (error) {
+    if (!(error instanceof Unreadable && server.value)) throw error;
+    const picture = await readPicture(file);
+    return [picture, await studio.run("open", { file: picture })];
   }
 }
 

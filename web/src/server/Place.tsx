@@ -1,9 +1,8 @@
 import type { JSX } from "preact";
 
+import { IMAGES } from "../shell/files";
 import { FileButton } from "../ui/controls";
 import { Icon } from "../ui/icons";
-
-export const IMAGES = "image/*,.heic,.heif,.avif,.tif,.tiff";
 
 /** A picture that will be sent to the server. */
 export interface Given {

@@ -60,6 +60,13 @@ export async function fetchCapabilities(): Promise<Capabilities | undefined> {
   }
 }
 
+/** A picture that a browser has no decoder for, as one that it has. */
+export async function readPicture(picture: Blob): Promise<Blob> {
+  const form = new FormData();
+  form.append("image", picture);
+  return (await answer("decode", { method: "POST", body: form })).blob();
+}
+
 /** All jobs, without their loss curves, the newest first. */
 export const fetchJobs = (): Promise<Job[]> => ask("jobs");
 
@@ -94,11 +101,16 @@ export const resultUrl = ({ id }: Job): string => url(`jobs/${id}/result`);
 const url = (path: string): string => new URL(`api/${path}`, document.baseURI).href;
 
 async function ask<T>(path: string, request?: RequestInit): Promise<T> {
+  const response = await answer(path, request);
+  return response.status === 204 ? (undefined as T) : response.json();
+}
+
+async function answer(path: string, request?: RequestInit): Promise<Response> {
   const response = await fetch(url(path), request).catch(() => {
     throw new Error("The server does not answer: is it still running?");
   });
   if (!response.ok) throw new Refused(await reasonOf(response), response.status);
-  return response.status === 204 ? (undefined as T) : response.json();
+  return response;
 }
 
 /** What the server says of a refusal; of fields that are wrong, it lists several. */

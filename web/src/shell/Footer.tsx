@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 
+import { server } from "../server/session";
 import { engine, fail, say, studio, styles } from "../state";
 import { megabytes, MODELS } from "../styles";
 import { Button } from "../ui/controls";
@@ -21,11 +22,15 @@ async function keepAll(): Promise<void> {
   }
 }
 
+const SENT = "Pictures are sent to this studio’s server.";
+const READ = "Your pictures are painted on this device; this studio’s server reads those that the browser cannot.";
+const STAY = "Your pictures stay on this device.";
+
 /** sends: whether the view sends pictures to the server. */
 export function Footer({ sends }: { sends: boolean }): JSX.Element {
   return (
     <footer>
-      <p>{sends ? "Pictures are sent to this studio’s server." : "Your pictures stay on this device."}</p>
+      <p>{sends ? SENT : server.value ? READ : STAY}</p>
       <Backend />
       <span class="gap" />
       {worksOffline.value && <Offline />}

@@ -1,5 +1,9 @@
 /** Files in and out of the page. */
 
+/** What may be chosen as a picture: also what only a server can read. */
+export const IMAGES =
+  "image/*,.heic,.heif,.hif,.avif,.tif,.tiff,.dng,.nef,.nrw,.cr2,.cr3,.arw,.raf,.orf,.rw2,.pef,.srw";
+
 export function saveFile(file: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);

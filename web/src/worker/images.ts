@@ -2,6 +2,7 @@
 
 import type { Size } from "../painting/planes";
 import { photograph, type Picture, resized } from "../painting/sources";
+import { unreadable } from "./kinds";
 import { encodePng } from "./png";
 
 export type Format = "png" | "jpeg";
@@ -9,9 +10,11 @@ export type Format = "png" | "jpeg";
 const QUALITY = 0.95;
 
 export async function decode(file: Blob): Promise<Picture> {
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" }).catch(() => {
-    throw new Error("This file is no picture that the browser can read.");
-  });
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none" }).catch(
+    async () => {
+      throw await unreadable(file);
+    },
+  );
   const picture = readBitmap(bitmap, bitmap);
   photograph(picture); // says if there is nothing to see
   return picture;

@@ -42,4 +42,4 @@ export type Request =
 export type Reply =
   | { readonly id: number; readonly progress: number }
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string; readonly cancelled: boolean };
+  | { readonly id: number; readonly error: string; readonly cancelled: boolean; readonly unreadable: boolean };

@@ -6,6 +6,7 @@ import { MODELS, type Style, styleUrl } from "../styles";
 import { Engine } from "./engine";
 import { fetchKept } from "./files";
 import { decode, encode, readBitmap, scaled } from "./images";
+import { Unreadable } from "./kinds";
 import type { Painted, Reply, Request, Start, Task, Tasks } from "./protocol";
 
 interface Context {
@@ -77,7 +78,7 @@ async function handle({ id, task, input }: Exclude<Request, { task: "cancel" }>,
     reply({ id, value }, isPicture(value) ? [value.bytes.buffer] : []);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    reply({ id, error: message, cancelled: signal.aborted });
+    reply({ id, error: message, cancelled: signal.aborted, unreadable: error instanceof Unreadable });
   }
 }
 
