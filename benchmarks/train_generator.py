@@ -2,10 +2,10 @@
 
     pip install '.[train]'
     python benchmarks/bundle.py DATA BUNDLE
-    python benchmarks/train_generator.py BUNDLE [--minutes 9] [--from runs/generator/generator.pt] [--output runs/generator]
+    python benchmarks/train_generator.py BUNDLE [--minutes 9] [--from FILE] [--output runs/generator]
 
 One painting in twenty, by a hash of its name, is held out: nothing is learned from it. The template begins as a shipped
-style's network, unless `--from` gives a generator to go on from. OUTPUT gets the averaged weights every two minutes
+style's network, unless `--from` gives a generator.pt to go on from. OUTPUT gets the averaged weights every two minutes
 (generator.pt); at the end losses on held-out paintings are printed, and sheet.jpg shows them.
 """
 
@@ -140,7 +140,8 @@ class Training:
             if (now := time.perf_counter()) - said > LOOK_SECONDS or iteration == 1:
                 said = now
                 means = torch.tensor([[value.item() for value in one] for one in recent]).mean(0).tolist()
-                values = "  ".join(f"{key} {value:.4f}" for key, value in zip(learned.losses._fields, means, strict=True))
+                parts = zip(learned.losses._fields, means, strict=True)
+                values = "  ".join(f"{key} {value:.4f}" for key, value in parts)
                 finite = "" if learned.finite else "  gradients that are not finite"
                 print(f"{now - began:6.0f} s  {iteration} batches  {side} px  {values}{finite}", flush=True)
                 recent.clear()

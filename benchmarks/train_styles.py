@@ -1,14 +1,14 @@
 """Trains the styles that come with Impasto, one after the other, on one GPU (or, slower, on a CPU).
 
     pip install '.[train]'
-    python benchmarks/train_styles.py bundle DATA BUNDLE [--photographs 900]   # a small copy of DATA, to carry there
+    python benchmarks/bundle.py DATA BUNDLE
     python benchmarks/train_styles.py train BUNDLE [--minutes 9] [--only NAME …] [--from FOLDER] [--output runs/styles]
+    python benchmarks/train_styles.py export runs/styles   # at home: a style model of each, which needs `onnx`
 
-DATA holds `content/` (photographs) and `style/` (paintings). Losses, network, steps and learning rate are those of
-`impasto train` (the recipe `default`; content weights in shipped.py). On a GPU steps are recorded, photographs lie in
-its memory, and results are looked at every ten seconds. The styles share the minutes equally. The averaged weights at
-the end are the result: OUTPUT gets them every minute (NAME.pt) and a style model each at the end. FOLDER holds NAME.pt
-to go on from.
+Losses, network, steps and learning rate are those of `impasto train` (the recipe `default`; content weights in
+shipped.py). On a GPU steps are recorded, photographs lie in its memory, and results are looked at every ten seconds.
+The styles share the minutes equally. The averaged weights at the end are the result: OUTPUT gets them every minute
+(NAME.pt), with the losses on held-out photographs at the end. FOLDER holds NAME.pt to go on from.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from __future__ import annotations
 import argparse
 import io
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from shipped import SHIPPED, Shipped
 from torch import Tensor
 
@@ -30,12 +31,10 @@ from impasto.networks import create_network
 from impasto.perception.compute import Compute, available_memory, choose_device, choose_precision
 from impasto.perception.loss_network import LossNetwork
 from impasto.perception.weights import load_weights
-from impasto.styles.export import export
-from impasto.styles.model import About
 from impasto.training import TRAINING_PRESETS
 from impasto.training.perceptual import perceptual_loss
 from impasto.training.photographs import Crops, Photographs
-from impasto.training.resident import LONG, SHORT, ResidentCrops
+from impasto.training.resident import ResidentCrops
 from impasto.training.schedule import learning_rate
 from impasto.training.single_painting import SinglePainting
 from impasto.training.step import Batch, Learner
@@ -44,32 +43,6 @@ RECIPE = replace(TRAINING_PRESETS["default"], batch_size=8)  # a GPU wants more 
 SIDE = 336  # px of its crops
 HELD_OUT, SEED = 16, 0
 SAVE_SECONDS, LOOK_SECONDS = 60.0, 10.0
-
-
-def bundle(data: Path, target: Path, count: int) -> None:
-    """Photographs and the shipped styles' paintings, small enough to carry: some 17 kB a photograph."""
-    files = sorted((data / "content").iterdir())
-    total = 0
-    for index in np.random.default_rng(5).permutation(len(files))[:count]:
-        with Image.open(files[index]) as opened:
-            image = opened.convert("RGB")
-        scale = min(1.0, SHORT / min(image.size))
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
-        width, height = (min(LONG, side) for side in image.size)
-        left, top = (image.width - width) // 2, (image.height - height) // 2
-        total += _save(image.crop((left, top, left + width, top + height)), target / "content", files[index].stem, 62)
-    for style in SHIPPED.values():
-        with Image.open(data / "style" / f"{style.painting}.jpg") as opened:
-            total += _save(opened.convert("RGB"), target / "style", style.painting, 92)
-    print(f"{target}: {total / 1e6:.1f} MB")
-
-
-def _save(image: Image.Image, folder: Path, name: str, quality: int) -> int:
-    buffer, kind = io.BytesIO(), "JPEG" if folder.name == "style" else "WEBP"
-    image.save(buffer, kind, quality=quality)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / f"{name}.{'jpg' if kind == 'JPEG' else 'webp'}", buffer.getvalue())
-    return len(buffer.getvalue())
 
 
 class Training:
@@ -85,14 +58,14 @@ class Training:
             load_weights(RECIPE.loss_network), RECIPE.pooling, RECIPE.padding, chosen, self.compute.dtype
         )
 
-    def train(self, name: str, style: Shipped, seconds: float, side: int = SIDE) -> About:
+    def train(self, name: str, style: Shipped, seconds: float, side: int = SIDE) -> dict[str, float]:
         """One style, for some seconds."""
         recipe = replace(RECIPE, content_weight=style.content_weight)
         loss = perceptual_loss(self.loss_network, recipe, style.picture(self.data))
         torch.manual_seed(SEED)
         network = create_network(recipe.network)
         if self.start is not None and (self.start / f"{name}.pt").exists():
-            network.load_state_dict(torch.load(self.start / f"{name}.pt", map_location="cpu", weights_only=True))
+            network.load_state_dict(_load(self.start / f"{name}.pt")["network"])
         network = network.to(self.compute.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         objective = SinglePainting(network, loss)
         learner = Learner(network, objective, recipe, self.compute)
@@ -118,17 +91,14 @@ class Training:
             if now - saved > SAVE_SECONDS:
                 saved = now
                 self._save(name, learner.average)
-        self._save(name, learner.average)
-        losses = self._held_out(objective, learner.average)
-        about = About(
-            name, style.title, style.artist, style.year, style.source, "CC0-1.0", recipe.network, "default",
-            images_seen=iteration * count, content_loss=losses[0], style_loss=losses[1], validation_loss=losses[3],
-        )  # fmt: skip
-        return export(learner.average, about, self.output / f"{name}.onnx")
+        content, style_loss, _, total = self._held_out(objective, learner.average)
+        found = {"images_seen": iteration * count, "content_loss": content, "style_loss": style_loss, "total": total}
+        self._save(name, learner.average, found)
+        return found
 
-    def _save(self, name: str, network: torch.nn.Module) -> None:
+    def _save(self, name: str, network: torch.nn.Module, found: Mapping[str, float] | None = None) -> None:
         buffer = io.BytesIO()
-        torch.save(network.state_dict(), buffer)
+        torch.save({"network": network.state_dict(), "found": dict(found or {})}, buffer)
         write_atomically(self.output / f"{name}.pt", buffer.getvalue())
 
     @torch.no_grad()
@@ -143,13 +113,36 @@ class Training:
         return [float(value) for value in np.mean(found, 0)]
 
 
+def _load(file: Path) -> dict[str, Any]:
+    """What `Training` saved."""
+    loaded: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return loaded
+
+
+def export_all(folder: Path) -> None:
+    """A style model of each NAME.pt in a folder."""
+    from impasto.styles.export import export
+    from impasto.styles.model import About
+
+    for file in sorted(folder.glob("*.pt")):
+        style, saved = SHIPPED[file.stem], _load(file)
+        found = saved["found"]
+        network = create_network(RECIPE.network)
+        network.load_state_dict(saved["network"])
+        about = About(
+            file.stem, style.title, style.artist, style.year, style.source, "CC0-1.0", RECIPE.network, "default",
+            images_seen=int(found["images_seen"]), content_loss=found["content_loss"],
+            style_loss=found["style_loss"], validation_loss=found["total"],
+        )  # fmt: skip
+        export(network, about, file.with_suffix(".onnx"))
+        print(file.with_suffix(".onnx"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    carried = commands.add_parser("bundle")
-    carried.add_argument("data", type=Path)
-    carried.add_argument("target", type=Path)
-    carried.add_argument("--photographs", type=int, default=900)
+    exporting = commands.add_parser("export")
+    exporting.add_argument("folder", type=Path)
     training = commands.add_parser("train")
     training.add_argument("data", type=Path)
     training.add_argument("--minutes", type=float, default=9.0)
@@ -159,15 +152,14 @@ def main() -> None:
     training.add_argument("--from", dest="start", type=Path, help="folder of NAME.pt")
     training.add_argument("--output", type=Path, default=Path("runs/styles"))
     options = parser.parse_args()
-    if options.command == "bundle":
-        bundle(options.data, options.target, options.photographs)
+    if options.command == "export":
+        export_all(options.folder)
         return
     options.output.mkdir(parents=True, exist_ok=True)
     shared = Training(options.data, options.device, options.output, options.start)
     for name in options.only:
-        about = shared.train(name, SHIPPED[name], 60 * options.minutes / len(options.only), options.side)
-        print(f"{about.name}: {about.images_seen} photographs, content {about.content_loss:.3f}, "
-              f"style {about.style_loss:.4f}, total {about.validation_loss:.4f}", flush=True)  # fmt: skip
+        found = shared.train(name, SHIPPED[name], 60 * options.minutes / len(options.only), options.side)
+        print(f"{name}: " + "  ".join(f"{key} {value:g}" for key, value in found.items()), flush=True)
 
 
 if __name__ == "__main__":

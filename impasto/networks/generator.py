@@ -76,7 +76,8 @@ class StyleEncoder(nn.Module):
 
     def forward(self, paintings: Observed) -> Tensor:
         """Returns (B, code)."""
-        x, statistics = torch.log1p(paintings.last / 16), []  # values reach thousands
+        x = torch.log1p(paintings.last / 16)  # values reach thousands
+        statistics = list[Tensor]()
         for conv in self.convs:
             x = F.relu(conv(x))
             statistics += _mean_and_deviation(x.float())

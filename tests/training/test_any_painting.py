@@ -69,17 +69,18 @@ def test_a_batch_is_painted_after_the_paintings_that_are_kept() -> None:
     first, fresh, photos = (pictures(*given).float() for given in ((5, 3, 64), (6, 1, 64), (7, 2, 64)))
     objective = AnyPainting(made(), narrow(torch.float32), RECIPE, list(first), kept=3)
     before = [value.clone() for value in objective.kept.tensors()]
-    batch = Batch(photos, torch.ones(2), torch.zeros(2, dtype=torch.long), fresh, torch.tensor([1]), torch.tensor([1, 2]))
+    places, chosen = torch.tensor([1]), torch.tensor([1, 2])
+    batch = Batch(photos, torch.ones(2), torch.zeros(2, dtype=torch.long), fresh, places, chosen)
     total, losses = objective(batch)
     assert torch.isfinite(total)
     assert [value.dtype for value in losses] == [torch.float32] * 4
     for old, kept, new in zip(before, objective.kept.tensors(), objective.know(fresh).tensors(), strict=True):
         assert torch.equal(kept[[0, 2]], old[[0, 2]])
         assert torch.equal(kept[1], new[0])
-    chosen = objective.kept.chosen(torch.tensor([1, 2]))
+    known = objective.kept.chosen(chosen)
     spare = objective.generator.template.spare
-    painted = seen(objective.generator(photos, torch.ones(2), chosen.observed), batch.offset, spare)
-    alone = objective.losses(painted, seen(photos, batch.offset, spare), chosen.targets)
+    painted = seen(objective.generator(photos, torch.ones(2), known.observed), batch.offset, spare)
+    alone = objective.losses(painted, seen(photos, batch.offset, spare), known.targets)
     assert alone.total.item() == pytest.approx(losses.total.item(), rel=1e-5)
 
 
