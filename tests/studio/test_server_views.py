@@ -152,7 +152,7 @@ def test_a_style_is_trained_and_hangs_among_the_others(page: Page, address: str,
     page.get_by_label("Artist").fill("N. N.")
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_role("button", name="Stop and keep").click()  # there once something was learned
-    page.wait_for_selector(".facts[data-state=done]")
+    page.wait_for_selector(".facts[data-state=done]", timeout=180_000)
     with page.expect_download() as saving:
         page.get_by_role("link", name="Download").click()
     saving.value.save_as(tmp_path / saving.value.suggested_filename)
