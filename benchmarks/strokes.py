@@ -8,7 +8,7 @@ DATA holds `large/` (photographs) and `style/` (paintings). Each photograph is p
 Impasto, by `impasto optimize` after the same painting (kept in OUTPUT), and by FOLDER/NAME.onnx, an earlier style
 model, if there is one. Strokes and forms are `perception.patches.unfound` at 512 and 256 px, by a network that none of
 them was painted with (VGG-16 with max pooling); smaller is better. `content` is the relative distance of relu4_2 there.
-OUTPUT gets NAME.jpg: a row a photograph, the ways side by side.
+OUTPUT gets NAME-SIZE.jpg: a row a photograph, the ways side by side.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from PIL import Image
+from fidelity import side_by_side
 from shipped import SHIPPED
 from torch import Tensor
 
@@ -81,19 +81,11 @@ def main() -> None:
             ways["optimize"] = images.load(kept)
             for way, painted in ways.items():
                 found.setdefault(way, []).append(measured(network, painting, photo, painted))
-            rows.append([way.to_pil() for way in ways.values()])
+            rows.append(list(ways.values()))
         for way, values in found.items():
             cells = [f"{mean(column):.3f}" for column in zip(*values, strict=True)]
             print(f"| {' | '.join([name, way, *cells])} |", flush=True)
-        width = max(sum(one.width for one in row) for row in rows)
-        sheet = Image.new("RGB", (width, sum(row[0].height for row in rows)))
-        top = 0
-        for row in rows:
-            left = 0
-            for one in row:
-                sheet.paste(one.convert("RGB"), (left, top))
-                left += one.width
-            top += row[0].height
+        sheet = side_by_side(rows, tuple(found), options.size)
         sheet.save(options.output / f"{name}-{options.size}.jpg", quality=88)
 
 

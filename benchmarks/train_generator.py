@@ -86,10 +86,9 @@ class Training:
         self.held_out = _paintings([file for file in files if held_out(file.stem)], chosen)
         print(f"{len(self.paintings)} paintings, {len(self.held_out)} held out", flush=True)
         torch.manual_seed(SEED)
-        self.seen = 0  # photographs, by this training and those before it
         generator = StyleGenerator()
         saved = torch.load(start or data / "template.pt", map_location="cpu", weights_only=True)
-        self.seen = saved.pop("seen", 0)
+        self.seen = saved.pop("seen", 0)  # photographs, by this training and those before it
         _, foreign = generator.load_state_dict(saved, strict=False)  # a template alone lacks the rest
         if foreign:
             raise SystemExit(f"{start} is no generator")

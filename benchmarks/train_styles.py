@@ -126,13 +126,13 @@ def export_all(folder: Path) -> None:
 
     for file in sorted(folder.glob("*.pt")):
         style, saved = SHIPPED[file.stem], _load(file)
-        found = saved["found"]
+        found = saved["found"]  # empty, if the training was interrupted
         network = create_network(RECIPE.network)
         network.load_state_dict(saved["network"])
         about = About(
             file.stem, style.title, style.artist, style.year, style.source, "CC0-1.0", RECIPE.network, "default",
-            images_seen=int(found["images_seen"]), content_loss=found["content_loss"],
-            style_loss=found["style_loss"], validation_loss=found["total"],
+            images_seen=int(found.get("images_seen", 0)), content_loss=found.get("content_loss"),
+            style_loss=found.get("style_loss"), validation_loss=found.get("total"),
         )  # fmt: skip
         export(network, about, file.with_suffix(".onnx"))
         print(file.with_suffix(".onnx"))

