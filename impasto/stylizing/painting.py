@@ -12,9 +12,10 @@ Two things are not as simple as one run of the network:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import product
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,10 @@ ALIGNMENT = 16  # px: a multiple of what any network's input is cut into
 TILE = 1024  # px a side, besides the overlap
 UNTILED = 1536 * 1536  # px that are painted in one piece
 WINDOW, WINDOWS = 768, 6  # px a side and about the number of the windows that statistics are measured on
+FILM_WINDOWS = 2  # the same, of one frame of a film: others follow
+
+if TYPE_CHECKING:
+    import onnx
 
 Progress = Callable[[float], object]
 
@@ -96,16 +101,24 @@ def _strokes(painted: Samples, before: Samples, unpainted: float) -> FloatArray:
     return np.ascontiguousarray(values - unpainted * floats(before) if unpainted else values)
 
 
-class _Tiled(NamedTuple):
-    """What tiles are painted with (see `shared_statistics`).
+class Given(NamedTuple):
+    """What one pass does not find out anew: the tiles of a picture share it, or the frames of a film.
 
-    measuring: an ONNX file, loaded for each use: a runtime would keep its 0.9 GB while the tiles are painted. grain:
-    the noise that each tile is given its part of.
+    See `shared_statistics`. size: (width, height) that the pass paints. statistics: of instance normalization, None of a network without. grain: (1, 1, h, w) noise for the place of each
+    cell of the picture and of what is mirrored around it; None for the style model's own.
     """
 
-    measuring: bytes
-    applying: LoadedModel
-    grain: FloatArray | None
+    size: tuple[int, int]
+    statistics: FloatArray | None
+    grain: FloatArray | None = None
+
+    def feeds(self, own_grain: FloatArray | None) -> dict[str, FloatArray]:
+        """Inputs of the model that `shared_statistics.applying` makes."""
+        from .shared_statistics import STATISTICS
+
+        grain = own_grain if self.grain is None else self.grain
+        values = {STATISTICS: self.statistics, GRAIN: None if own_grain is None else grain}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Painter:
@@ -129,7 +142,8 @@ class Painter:
         self.about: About = parse_about(self._model.metadata, what)
         if INPUT not in self._model.inputs:
             raise ImpastoError(f"{what} is damaged: it takes no image")
-        self._tiled: _Tiled | None = None
+        self._applied: LoadedModel | None = None
+        self._measured: LoadedModel | None = None
 
     @property
     def runtime(self) -> str:
@@ -137,30 +151,72 @@ class Painter:
         return self._model.name
 
     def paint(
-        self, photo: Samples, strength: float = 1.0, style_scale: float = 1.0, progress: Progress | None = None
-    ) -> Samples:
+        self, photo: Samples, strength: float = 1.0, style_scale: float = 1.0, progress: Progress | None = None,
+        given: Sequence[Given] | None = None,
+    ) -> Samples:  # fmt: skip
         """Stylize (H, W, 3) samples; the result has their size. It is in floats, but of a large picture of their type.
 
-        strength: in [0, 1]. style_scale: of the strokes' size. progress: told the share that is done.
+        strength: in [0, 1]. style_scale: of the strokes' size. progress: told the share that is done. given: what
+        each pass shares with those of other frames of a film, whose strokes' size is that of the passes.
         """
-        missing = [max(0, self.about.smallest - side) for side in photo.shape[:2]]
-        if any(missing):  # too narrow for the network: with its mirror images beside it, it is not
-            borders = [(short // 2, short - short // 2) for short in missing]
-            wider = self.paint(np.pad(photo, [*borders, (0, 0)], mode="symmetric"), strength, style_scale, progress)
-            (top, _), (left, _) = borders
-            return wider[top : top + photo.shape[0], left : left + photo.shape[1]]
-        size = photo.shape[1], photo.shape[0]
-        sizes = plan_sizes(size, style_scale, self.about.smallest)
+        wide, inside = self._wide_enough(photo)
+        sizes = self.sizes(photo, style_scale) if given is None else [one.size for one in given]
         total = sum(width * height for width, height in sizes)
-        done = 0.0
+        areas = [width * height / total for width, height in sizes]
+
+        def paint_pass(index: int, source: Source, kind: DType) -> Samples:
+            told = _part_of(progress, sum(areas[:index]), areas[index])
+            return self._pass(source, strength, kind, told, None if given is None else given[index])
+
+        painted = self._paint_over(wide, sizes, strength, paint_pass)
+        if not self.about.adjustable and strength < 1:
+            for rows in blocks(painted):
+                faded = strength * floats(painted[rows]) + (1 - strength) * floats(wide[rows])
+                painted[rows] = as_samples(faded, painted.dtype)
+        return painted[inside]
+
+    def sizes(self, photo: Samples, style_scale: float = 1.0, whole: bool = False) -> list[tuple[int, int]]:
+        """(width, height) of each pass over a picture. whole: see `plan_sizes`."""
+        height, width = (max(side, self.about.smallest) for side in photo.shape[:2])
+        return plan_sizes((width, height), style_scale, self.about.smallest, whole)
+
+    def measure(
+        self, photo: Samples, sizes: Sequence[tuple[int, int]], strength: float = 1.0
+    ) -> list[FloatArray | None]:
+        """Statistics of instance normalization in each pass over (H, W, 3) samples; None without normalization.
+
+        sizes: (width, height) of each pass.
+        """
+        wide, _ = self._wide_enough(photo)
+        found: list[FloatArray | None] = []
+
+        def measure_pass(index: int, source: Source, kind: DType) -> Samples:
+            found.append(self._measure(self._measuring(), source, strength, FILM_WINDOWS))
+            if index + 1 == len(sizes):
+                return np.empty((source.size[1], source.size[0], 3), kind)  # nobody looks at it
+            return self._pass(source, strength, kind, lambda _: None, Given(source.size, found[-1]))
+
+        self._paint_over(wide, sizes, strength, measure_pass)
+        return found
+
+    def _wide_enough(self, photo: Samples) -> tuple[Samples, tuple[slice, slice]]:
+        """A picture that is too narrow for the network with its mirror images beside it; and where it lies in that."""
+        borders = [_halves(max(0, self.about.smallest - side)) for side in photo.shape[:2]]
+        inside = tuple(slice(before, before + side) for (before, _), side in zip(borders, photo.shape, strict=False))
+        wide = np.pad(photo, [*borders, (0, 0)], mode="symmetric") if any(map(any, borders)) else photo
+        return wide, (inside[0], inside[1])
+
+    def _paint_over(
+        self, photo: Samples, sizes: Sequence[tuple[int, int]], strength: float,
+        paint_pass: Callable[[int, Source, DType], Samples],
+    ) -> Samples:  # fmt: skip
+        """One pass over the other, the last at the picture's own size. paint_pass: (index, source, type of samples)."""
+        size = photo.shape[1], photo.shape[0]
         unpainted = unpainted_share(strength) if self.about.adjustable else 0.0
         small = resize(photo, sizes[0]) if sizes[0] != size else photo
         source: Source = Pixels(small)
         for index, wanted in enumerate(sizes):
-            share = wanted[0] * wanted[1] / total
-            kind = kept_type(photo, wanted)
-            painted = self._pass(source, strength, kind, _part_of(progress, done, share))
-            done += share
+            painted = paint_pass(index, source, kept_type(photo, wanted))
             if index and unpainted:
                 _keep_share(painted, unpainted, small, source)
             if index + 1 < len(sizes):
@@ -171,31 +227,37 @@ class Painter:
                 del painted  # of 100 megapixels, a quarter of a gigabyte that is not needed while the next is made
         if sizes[-1] != size:
             painted = Enlarged(painted, size, photo, small, unpainted).window(0, 0, *size)
-        if not self.about.adjustable and strength < 1:
-            for rows in blocks(painted):
-                faded = strength * floats(painted[rows]) + (1 - strength) * floats(photo[rows])
-                painted[rows] = as_samples(faded, painted.dtype)
         return painted
 
-    def _pass(self, source: Source, strength: float, kind: DType, progress: Progress) -> Samples:
+    def _pass(
+        self, source: Source, strength: float, kind: DType, progress: Progress, given: Given | None = None
+    ) -> Samples:
         """kind: of the samples that are made of tiles."""
         width, height = source.size
-        if width * height <= UNTILED:
-            pixels = self._run(self._model, source.window(0, 0, width, height), strength)
-            progress(1.0)
-            return pixels
-        return self._in_tiles(source, strength, kind, progress)
+        if width * height > UNTILED:
+            return self._in_tiles(source, strength, kind, progress, given)
+        pixels = source.window(0, 0, width, height)
+        if given is None:
+            painted = self._run(self._model, pixels, strength)
+        else:
+            painted = self._run(self._applying(), pixels, strength, given.feeds(self.grain))
+        progress(1.0)
+        return painted
 
-    def _in_tiles(self, source: Source, strength: float, kind: DType, progress: Progress) -> Samples:
-        self._tiled = self._tiled or self._load_tiled()
-        measuring, applying, grain = self._tiled
+    def _in_tiles(
+        self, source: Source, strength: float, kind: DType, progress: Progress, given: Given | None
+    ) -> Samples:
+        applying = self._applying()
+        if given is None:  # a film's measuring model is kept; that of one picture, 0.9 GB, is let go before its tiles
+            given = Given(source.size, self._measure(self._load_measuring(), source, strength, WINDOWS))
+        feeds = given.feeds(self.grain)
         width, height = source.size
-        given = self._measure(measuring, source, strength)
         result = np.empty((height, width, 3), kind)
         # One size for all tiles, at multiples of what the network cuts its input into: beyond the picture's right and
         # lower border, where they need it, its mirror image.
         even = [-(-side // ALIGNMENT) * ALIGNMENT for side in (height, width)]
         tiles = list(product(*(equal_spans(side, TILE, overlap(self.about), ALIGNMENT) for side in even)))
+        grain = feeds.get(GRAIN)
         for index, (rows, columns) in enumerate(tiles):
             right, bottom = min(columns.outer_stop, width), min(rows.outer_stop, height)
             window = source.window(columns.outer_start, rows.outer_start, right, bottom)
@@ -203,41 +265,62 @@ class Painter:
             window = np.pad(window, missing, mode="reflect") if rows.last or columns.last else window
             if grain is not None:
                 moved = -rows.outer_start // self.about.grain_cell, -columns.outer_start // self.about.grain_cell
-                given[GRAIN] = np.roll(grain, moved, (2, 3))
-            painted = self._run(applying, window, strength, given)
+                feeds[GRAIN] = np.roll(grain, moved, (2, 3))
+            painted = self._run(applying, window, strength, feeds)
             part = result[rows.start : rows.stop, columns.start : columns.stop]
             top, left = rows.start - rows.outer_start, columns.start - columns.outer_start
             part[:] = as_samples(painted[top : top + part.shape[0], left : left + part.shape[1]], kind)
             progress((index + 1) / len(tiles))
         return result
 
-    def _measure(self, measuring: bytes, source: Source, strength: float) -> dict[str, FloatArray]:
-        """Statistics of windows spread evenly over the picture."""
-        from .shared_statistics import STATISTICS
-
-        # In full precision: there is little of it, and it decides the colours of all tiles.
-        model = runtimes.load(measuring, self._what, self._runtime, "float32")
+    def _measure(self, model: LoadedModel, source: Source, strength: float, count: int) -> FloatArray | None:
+        """Statistics of about so many windows spread evenly over the picture; None without normalization."""
         width, height = source.size
         wide, high = min(WINDOW, width), min(WINDOW, height)
-        across = max(1, min(math.ceil(width / wide), round(math.sqrt(WINDOWS * width / height))))
-        down = max(1, min(math.ceil(height / high), round(WINDOWS / across)))
+        across = max(1, min(math.ceil(width / wide), round(math.sqrt(count * width / height))))
+        down = max(1, min(math.ceil(height / high), round(count / across)))
         windows = [
             source.window(left, top, left + wide, top + high)
             for left in _spread(width, wide, across)
             for top in _spread(height, high, down)
         ]
         found = self._outputs(model, self._feeds(model, np.stack(windows).transpose(0, 3, 1, 2), strength))
-        return {STATISTICS: found[1]} if len(found) > 1 else {}
+        return found[1] if len(found) > 1 else None
 
-    def _load_tiled(self) -> _Tiled:
+    # --- the model in other forms, made when they are first needed ---
+
+    def _applying(self) -> LoadedModel:
+        """With statistics, and the grain where there is one, as inputs."""
+        if self._applied is None:
+            from .shared_statistics import applying
+
+            data = applying(self._graph(), self.grain).SerializeToString()
+            self._applied = runtimes.load(data, self._what, self._runtime, self._precision)
+        return self._applied
+
+    def _measuring(self) -> LoadedModel:
+        """With statistics as an output, kept for the next picture."""
+        if self._measured is None:
+            self._measured = self._load_measuring()
+        return self._measured
+
+    def _load_measuring(self) -> LoadedModel:
+        from .shared_statistics import measuring
+
+        # In full precision: there is little of it, and it decides the colours of all tiles.
+        return runtimes.load(measuring(self._graph()).SerializeToString(), self._what, self._runtime, "float32")
+
+    @cached_property
+    def grain(self) -> FloatArray | None:
+        """The map of noise, (1, 1, h, w), that strokes begin from, if there is any; see `networks.layers.Grain`."""
+        from .shared_statistics import grain_of
+
+        return grain_of(self._graph()) if self.about.grain_cell else None
+
+    def _graph(self) -> onnx.ModelProto:
         import onnx
 
-        from .shared_statistics import applying, grain_of, measuring
-
-        model = onnx.load_model_from_string(self._data)
-        grain = grain_of(model) if self.about.grain_cell else None
-        apply = runtimes.load(applying(model, grain).SerializeToString(), self._what, self._runtime, self._precision)
-        return _Tiled(measuring(model).SerializeToString(), apply, grain)
+        return onnx.load_model_from_string(self._data)
 
     def _run(
         self, model: LoadedModel, pixels: FloatArray, strength: float, given: Mapping[str, FloatArray] | None = None
@@ -285,6 +368,10 @@ def _part_of(progress: Progress | None, done: float, share: float) -> Progress:
     return lambda part: progress(done + share * part) if progress else None
 
 
+def _halves(length: int) -> tuple[int, int]:
+    return length // 2, length - length // 2
+
+
 def _spread(length: int, window: int, count: int) -> list[int]:
     """Where so many windows start whose centres divide the length evenly, as far as the ends let them."""
     centers = (np.arange(count) + 0.5) * length / count
@@ -292,10 +379,13 @@ def _spread(length: int, window: int, count: int) -> list[int]:
     return starts
 
 
-def plan_sizes(size: tuple[int, int], style_scale: float, smallest: int) -> list[tuple[int, int]]:
+def plan_sizes(
+    size: tuple[int, int], style_scale: float, smallest: int, whole: bool = False
+) -> list[tuple[int, int]]:
     """The sizes that a picture is painted at, one after the other. The last one is its own, or larger.
 
-    size: of the picture. style_scale: of the strokes. smallest: short side that the network can paint.
+    size: of the picture. style_scale: of the strokes. smallest: short side that the network can paint. whole: each is
+    a whole multiple of the one before, so that what is moved by so many pixels is so in all.
     """
     long = max(size)
     side = (STROKE_SIDE if long > DIRECT * STROKE_SIDE else long) / style_scale
@@ -304,7 +394,9 @@ def plan_sizes(size: tuple[int, int], style_scale: float, smallest: int) -> list
     if side >= long:
         return [_at_least(fit(size, round(side)), smallest)]
     passes = math.ceil(math.log(long / side, STEP) - 1e-9)
-    sides = [side * (long / side) ** (index / passes) for index in range(passes)]
+    factor = (long / side) ** (1 / passes)
+    factor = max(2, round(factor)) if whole else factor
+    sides = [long / factor ** (passes - index) for index in range(passes)]
     return [*(_at_least(fit(size, round(one)), smallest) for one in sides), size]
 
 

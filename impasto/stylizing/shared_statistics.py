@@ -77,7 +77,8 @@ def applying(model: onnx.ModelProto, grain: NDArray[np.float32] | None = None) -
     graph = changed.graph
     if grain is not None:
         _remove(graph, GRAIN)
-        graph.input.append(helper.make_tensor_value_info(GRAIN, onnx.TensorProto.FLOAT, grain.shape))
+        # Of any size from the network's needs on: it is repeated and cut in the graph.
+        graph.input.append(helper.make_tensor_value_info(GRAIN, onnx.TensorProto.FLOAT, [1, 1, "rows", "columns"]))
     normalizations = [node for node in graph.node if node.op_type == _NORMALIZATION]
     if not normalizations:
         return changed

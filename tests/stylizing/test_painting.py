@@ -17,7 +17,7 @@ from impasto.errors import ImpastoError
 from impasto.images import FloatArray, as_samples, load, resize, samples
 from impasto.images.tiling import Span, equal_spans
 from impasto.stylizing import painting, runtimes
-from impasto.stylizing.painting import ALIGNMENT, DIRECT, STEP, STROKE_SIDE, Painter, overlap, plan_sizes
+from impasto.stylizing.painting import ALIGNMENT, DIRECT, STEP, STROKE_SIDE, WINDOWS, Painter, overlap, plan_sizes
 
 SMALL_TILE = 64
 
@@ -211,7 +211,7 @@ def test_statistics_are_measured_all_over_the_picture(
             return []
 
     monkeypatch.setattr(runtimes, "load", lambda *_: Nothing())
-    painter._measure(b"", Told(), 1.0)
+    painter._measure(Nothing(), Told(), 1.0, WINDOWS)
     assert 4 <= len(set(taken)) <= 20
     for left, top, right, bottom in taken:
         assert 0 <= left < right <= size[0]

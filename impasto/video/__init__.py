@@ -1,0 +1,1 @@
+"""Film: moving pictures painted so that they hold still where they should. Torch-free."""
