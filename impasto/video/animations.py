@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -120,7 +120,7 @@ class AnimationWriter(FilmWriter):
         self._stack = contextlib.ExitStack()
         self._container: _Container | None = None
         with told(f"cannot write {path}"):
-            self._file = self._stack.enter_context(open(self._stack.enter_context(part_of(path)), "wb+"))
+            self._file = self._stack.enter_context(self._stack.enter_context(part_of(path)).open("wb+"))
 
     def write(self, frame: Frame) -> None:
         with told(f"cannot write {self._path}"):

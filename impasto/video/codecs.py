@@ -108,7 +108,7 @@ def choose_encoding(
         )
     _check_encoder(one)
     shallow, deep, alpha8, alpha16 = one.pix_fmts
-    with_alpha = alpha16 if depth == 16 else alpha8
+    with_alpha = "" if suffix == ".mp4" else alpha16 if depth == 16 else alpha8
     return Encoding(one.name, (with_alpha if alpha else "") or (deep if depth == 16 else shallow), quality)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ _FORMATS = (
 )
 _READING = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
 _GIVEN_UP = 100  # failures one after the other until the rest is taken for lost
-_BACK = (0, 1, 5, 30)  # seconds before a frame that are sought, one after the other, until there is a keyframe before it
+_PLAUSIBLE = Fraction(1)  # seconds that the last picture may last where it is not known that it is the last one
+_BACK = (0, 1, 5, 30)  # seconds before a frame that are sought, until there is a keyframe before it
 
 
 class VideoFile(Film):
@@ -47,6 +49,7 @@ class VideoFile(Film):
             self._damages.clear()  # what is damaged is counted where it is read
             self._size, self._peak = (first.width, first.height), peak_of(first)
             self.about = _about(container, stream, first)
+            self._end, self._is_whole = _end_of(stream) - self.about.origin, False
 
     def frames(self, start: Fraction | None = None, stop: Fraction | None = None) -> Iterator[Frame]:
         with told(f"cannot go on reading film {self._path}"):
@@ -66,22 +69,30 @@ class VideoFile(Film):
                 return
             before = frame, time
         if before is not None and (start is None or before[1] >= start):
-            last = before[0].duration * self.about.time_base
-            yield (*before, last if last > 0 else gap)
+            yield (*before, self._last_duration(before[0], before[1], gap))
+
+    def _last_duration(self, frame: VideoFrame, time: Fraction, gap: Fraction) -> Fraction:
+        """Until where the stream says that it ends: what packets say is about the order they are decoded in."""
+        left = self._end - time
+        if left > 0 and (self._is_whole or left <= max(4 * gap, _PLAUSIBLE)):
+            return left
+        own = frame.duration * self.about.time_base
+        return own if own > 0 else gap
 
     def _from(self, start: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction]]:
         """Frames with their times, from one on that is not after `start`, or from the first."""
-        for back in _BACK if start is not None and start > 0 else ():
-            frames = self._all(max(Fraction(0), start - back))
-            first = next(frames, None)
-            if first is not None and first[1] <= start:
-                yield first
-                yield from frames
-                return
-            frames.close()
+        for back in _BACK if start is not None else ():
+            if start is None or start <= back:
+                break
+            with contextlib.closing(self._all(start - back)) as frames:
+                first = next(frames, None)
+                if first is not None and first[1] <= start:
+                    yield first
+                    yield from frames
+                    return
         yield from self._all(None)
 
-    def _all(self, seek: Fraction | None) -> Iterator[Any]:
+    def _all(self, seek: Fraction | None) -> Generator[tuple[VideoFrame, Fraction]]:
         tick, origin = self.about.time_base, self.about.origin
         with opened(self._path) as container:
             stream = video_of(container, self._path)
@@ -109,13 +120,15 @@ class VideoFile(Film):
     ) -> Iterator[VideoFrame]:
         import av
 
-        packets, failures = container.demux(stream), 0
+        packets, failures, last = container.demux(stream), 0, _last_indexed(stream)
         while failures < _GIVEN_UP:
             packet = None
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                if packet.dts is not None:
+                    self._is_whole = packet.dts == last
                 for frame in decoder.decode(packet):
                     if frame.is_corrupt:  # it is shown as well as it could be made
                         self._damages.setdefault(frame.pts, "a picture is damaged")
@@ -171,6 +184,11 @@ def is_cover(stream: Any) -> bool:
     return bool(stream.disposition & (1 << 10 | 1 << 11))
 
 
+def has_alpha_beside(stream: Any) -> bool:
+    """Whether the alpha of a VP8 or VP9 stream lies beside its packets."""
+    return any(name.lower() == "alpha_mode" and value == "1" for name, value in stream.metadata.items())
+
+
 def origin_of(container: InputContainer, stream: VideoStream) -> Fraction:
     """`About.origin`: where the first of its streams starts, rounded down to the video's ticks.
 
@@ -191,21 +209,21 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     """FFmpeg's own decoders of VP8 and VP9 know nothing of alpha; libvpx does."""
     import av
 
-    context = stream.codec_context
+    context: Any = stream.codec_context
     libvpx = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(context.name)
-    if libvpx and stream.metadata.get("alpha_mode") == "1":
+    if libvpx and has_alpha_beside(stream):
         with contextlib.suppress(ValueError):  # this FFmpeg has none
-            context = av.VideoCodecContext.create(libvpx, "r")  # type: ignore[assignment]
-    context.thread_type = "AUTO"  # type: ignore[assignment]
+            context = av.VideoCodecContext.create(libvpx, "r")
+    context.thread_type = "AUTO"
     return context
 
 
 def _about(container: InputContainer, stream: VideoStream, first: VideoFrame) -> About:
     tick = stream.time_base or Fraction(1, 90_000)
     rate = next((one for one in (stream.average_rate, stream.guessed_rate, stream.base_rate) if one), Fraction(25))
-    if stream.duration:
-        duration = stream.duration * tick
-    else:
+    origin = origin_of(container, stream)
+    duration = _end_of(stream) - (stream.start_time or 0) * tick
+    if duration <= 0:
         duration = Fraction(container.duration or 0, 1_000_000)
     size, aspect = (first.width, first.height), stream.sample_aspect_ratio or Fraction(1)
     if is_turned(first):
@@ -216,8 +234,23 @@ def _about(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
     ]
     return About(
         size, rate, stream.frames or round(duration * rate), duration, tick, depth_of(first), has_alpha(first), aspect,
-        color_of(first), origin_of(container, stream), tuple(tracks), len(container.chapters()),
+        color_of(first), origin, tuple(tracks), len(container.chapters()),
     )  # fmt: skip
+
+
+def _end_of(stream: VideoStream) -> Fraction:
+    """Seconds on the source's clock at which a video stream ends; 0 where that is not said."""
+    if stream.duration:
+        return ((stream.start_time or 0) + stream.duration) * (stream.time_base or Fraction(0))
+    tag = next((value for name, value in stream.metadata.items() if name.upper() == "DURATION"), "")
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", tag)  # Matroska's
+    return int(match[1]) * 3600 + int(match[2]) * 60 + Fraction(match[3]) if match else Fraction(0)
+
+
+def _last_indexed(stream: VideoStream) -> int | None:
+    """When the last picture is decoded of a file that has all in its index, as MP4 does."""
+    entries = getattr(stream, "index_entries", ())
+    return entries[len(entries) - 1].timestamp if len(entries) else None
 
 
 def _language(stream: Any) -> str:

@@ -56,7 +56,8 @@ class About:
     that is not known. duration: seconds. depth: bits a channel, 8 or 16, of its pictures. alpha: whether they have it.
     time_base: seconds that each frame's time is a multiple of. pixel_aspect: a pixel's width by its height. color: of
     its source; the pictures are sRGB. origin: seconds on the source's own clock at which the film starts, a multiple
-    of the time base too: there its first stream does. loops: how often an animation is played, 0 for ever; of films, 1.
+    of the time base too: there its first stream does. loops: how often an animation is played; 0 for ever, which is
+    also said of a film that is none.
     """
 
     size: tuple[int, int]
@@ -71,7 +72,7 @@ class About:
     origin: Fraction = Fraction(0)
     tracks: tuple[Track, ...] = ()
     chapters: int = 0
-    loops: int = 1
+    loops: int = 0
 
     @property
     def audio(self) -> tuple[Track, ...]:

@@ -7,12 +7,14 @@ rolled off.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..images import FloatArray, blocks
 
+Deep = NDArray[np.uint16]
 WHITE = 203.0  # cd/m² of a white page
 PEAK = 1000.0  # cd/m² that most HDR is mastered for, where it does not say so itself
 _TOP = 65535
@@ -30,28 +32,28 @@ _D65 = (0.3127, 0.3290)
 WIDE = tuple(name for name in _PRIMARIES if name != "bt709")
 
 
-def pq_to_nits(signal: FloatArray) -> FloatArray:
+def pq_to_nits(signal: NDArray[Any]) -> FloatArray:
     """cd/m² of PQ values in [0, 1] (SMPTE ST 2084)."""
     root = np.maximum(signal, 0) ** (1 / _M2)
     return np.asarray(10_000 * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1), np.float32)
 
 
-def nits_to_pq(nits: FloatArray) -> FloatArray:
+def nits_to_pq(nits: NDArray[Any]) -> FloatArray:
     """PQ values of cd/m²: the inverse."""
     root = (np.maximum(nits, 0) / 10_000) ** _M1
     return np.asarray(((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2, np.float32)
 
 
-def hlg_to_scene(signal: FloatArray) -> FloatArray:
+def hlg_to_scene(signal: NDArray[Any]) -> FloatArray:
     """A camera's light in [0, 1] of HLG values in [0, 1] (ARIB STD-B67)."""
     return np.asarray(np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - _C) / _A) + _B) / 12), np.float32)
 
 
-def rolled_off(nits: FloatArray, peak: float = PEAK) -> FloatArray:
-    """cd/m² up to `peak` brought below `WHITE`: what is darker than about its half stays as it is (BT.2390, annex 5)."""
-    most = float(nits_to_pq(np.float32(peak)[None])[0])
+def rolled_off(nits: NDArray[Any], peak: float = PEAK) -> FloatArray:
+    """cd/m² up to `peak` brought below `WHITE`: what is darker than about half of that stays as it is (BT.2390)."""
+    most = float(nits_to_pq(np.array([peak]))[0])
     level = np.clip(nits_to_pq(nits) / most, 0, 1)
-    limit = float(nits_to_pq(np.float32(WHITE)[None])[0]) / most
+    limit = float(nits_to_pq(np.array([WHITE]))[0]) / most
     knee = 1.5 * limit - 0.5
     if knee >= 1:
         return nits
@@ -60,11 +62,11 @@ def rolled_off(nits: FloatArray, peak: float = PEAK) -> FloatArray:
     return pq_to_nits(np.where(level < knee, level, curve) * np.float32(most))
 
 
-def to_sdr(samples: NDArray[np.uint16], transfer: str, primaries: str = "bt2020", peak: float = PEAK) -> NDArray[np.uint16]:
+def to_sdr(samples: Deep, transfer: str, primaries: str = "bt2020", peak: float = PEAK) -> Deep:
     """HDR as sRGB of 16 bits.
 
-    samples: (H, W, 3). transfer: smpte2084 (PQ) or arib-std-b67 (HLG). primaries: bt2020, smpte432 or bt709. peak: cd/m²
-    of the brightest that it was mastered for.
+    samples: (H, W, 3). transfer: smpte2084 (PQ) or arib-std-b67 (HLG). primaries: bt2020, smpte432 or bt709. peak:
+    cd/m² of the brightest that it was mastered for.
     """
     result = np.empty_like(samples)
     matrix, to_light, curve = to_bt709(primaries), _to_light(transfer), _roll_off(peak)
@@ -81,8 +83,8 @@ def to_sdr(samples: NDArray[np.uint16], transfer: str, primaries: str = "bt2020"
     return result
 
 
-def narrowed(samples: NDArray[np.uint16], primaries: str) -> NDArray[np.uint16]:
-    """Video of a wide gamut (bt2020, smpte432) and of usual brightness as sRGB of 16 bits; what is beyond is clipped."""
+def narrowed(samples: Deep, primaries: str) -> Deep:
+    """Video of a wide gamut (bt2020, smpte432) and usual brightness as sRGB of 16 bits; what is beyond is clipped."""
     result = np.empty_like(samples)
     matrix, to_light = to_bt709(primaries), _srgb_light()
     for rows in blocks(samples, _BLOCK):
@@ -139,13 +141,13 @@ def _roll_off(peak: float) -> tuple[FloatArray, FloatArray]:
 
 
 @cache
-def _srgb_levels() -> NDArray[np.uint16]:
+def _srgb_levels() -> Deep:
     """16-bit sRGB of the light (i / 65535)², which has enough places near black."""
     light = _levels().astype(np.float64) ** 2
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.rint(encoded * _TOP).astype(np.uint16)
 
 
-def _to_srgb(light: FloatArray) -> NDArray[np.uint16]:
+def _to_srgb(light: FloatArray) -> Deep:
     index = np.sqrt(np.clip(light, 0, 1)) * np.float32(_TOP)
     return _srgb_levels()[np.rint(index).astype(np.uint16)]

@@ -8,30 +8,35 @@ import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImpastoError
 from ..files import part_of
-from .codecs import CODECS, CONTAINERS
+from .codecs import CONTAINERS
 from .decoding import is_cover, opened, origin_of, video_of
 from .failures import told
+from .opening import is_animated
 from .segments import BITEXACT, Segment
+from .sequences import is_pattern
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
 
-# A player that loads the film from the web starts at once; what FFmpeg calls experimental in MP4 (TrueHD) is copied too.
+# A player that loads the film from the web starts at once. What FFmpeg calls experimental in MP4 is copied, too.
 _OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 _STRICT = {"strict": "experimental"}
 # What audio becomes that a container does not hold, with its bit rate a channel.
 _SPARE_AUDIO = {"webm": ("libopus", 64_000)}
 _USUAL_AUDIO = ("aac", 96_000)
-# Tags that are of a file and not of a film.
-_OF_A_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "vendor_id", "duration", "bps")
+# Tags that are of a file and not of a film start with one of these.
+_OF_A_FILE = (
+    "major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "vendor_id", "duration", "bps",
+    "number_of_", "_statistics", "alpha_mode", "source_id",
+)  # fmt: skip
 _PRORES_TAGS = ("apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
 _FROM_BEFORE = 2  # seconds before a range at which reading starts: what began earlier may still go on
 _Timed = tuple[Fraction, "Packet[Any]"]
@@ -52,7 +57,7 @@ def join(
 
     Args:
         segments: in their order; of one film and one encoding.
-        source: the film that they were made of; None where nothing is to be copied.
+        source: the film that they were made of; None, or one of pictures only, where nothing is to be copied.
         target: ending in .mp4, .m4v, .mov, .mkv or .webm. It is there at the end, or what was there before is.
         start: seconds since the source's start that become the target's start.
         stop: seconds since the source's start at which the last picture ends; by default it lasts as long as in the
@@ -66,6 +71,8 @@ def join(
     """
     parts = [Segment(path) for path in segments]
     _check(parts, segments)
+    if source is not None and (is_pattern(source) or is_animated(source)):
+        source = None  # which has nothing but pictures
     with told(f"cannot write {target}"), contextlib.ExitStack() as stack:
         film = None if source is None else stack.enter_context(opened(source))
         origin = Fraction(0) if film is None else origin_of(film, video_of(film, Path(str(source))))
@@ -93,7 +100,7 @@ def _end(
     parts: Sequence[Segment], film: InputContainer | None, origin: Fraction, stop: Fraction | None, tick: Fraction
 ) -> int:
     """The tick at which the last picture ends."""
-    times = [*parts[-1].times[-2:]] if len(parts[-1].times) > 1 or len(parts) < 2 else [parts[-2].times[-1], parts[-1].times[-1]]
+    times = [time for part in parts[-2:] for time in part.times[-2:]][-2:]
     last = times[-1]
     if stop is not None and stop > last * tick:
         return max(last + 1, round(stop / tick))
@@ -134,7 +141,7 @@ class _Join:
         self._begin = shift * self._tick + origin  # on the source's clock
         self._until = end * self._tick + origin
         self._origin = origin
-        self._format = CONTAINERS[target.suffix.lower()]
+        self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
         self._notes: list[str] = []
         self._out: OutputContainer = av.open(
             str(part), "w", self._format, container_options=_OPTIONS.get(self._format, {}) | _STRICT
@@ -156,14 +163,14 @@ class _Join:
             # As it is, `opaque`: an encoder need not be there to copy.
             stream = self._stream = self._out.add_stream_from_template(template, opaque=True)
             stream.time_base = self._tick
-            context, rgb = stream.codec_context, (template.codec_context.pix_fmt or "").startswith(("gbr", "bgr", "rgb"))
+            context, rgb = stream.codec_context, (template.codec_context.pix_fmt or "").startswith(("gbr", "bgr"))
             context.color_primaries = context.color_trc = 1
             context.colorspace, context.color_range = (0, 2) if rgb else (1, 1)
             if template.codec_context.name == "hevc" and self._format in ("mp4", "mov"):
                 context.codec_tag = "hvc1"  # Apple's players know no other
             if template.codec_context.name == "prores":
                 context.codec_tag = _prores_tag(template)
-            if self._format == "webm" and first.alpha:
+            if self._format in ("webm", "matroska") and first.alpha:
                 stream.metadata["alpha_mode"] = "1"
         gaps = {next_ - one for one, next_ in pairwise(chain.from_iterable(part.times for part in self._parts))}
         # Matroska writes it down; of frames that come unevenly there is none.
@@ -179,7 +186,8 @@ class _Join:
         self._out.metadata.update(_kept(self._film.metadata))
         self._out.set_chapters(self._chapters())
         chosen, handled = video_of(self._film, Path(self._film.name)), {}
-        for stream in self._film.streams:
+        streams: Any = self._film.streams
+        for stream in streams:
             if stream.index == chosen.index:
                 continue
             if stream.type == "attachment" and self._format == "matroska":
@@ -194,7 +202,7 @@ class _Join:
                 self._leave_out(stream)
         return handled
 
-    def _holds(self, stream: Stream) -> bool:
+    def _holds(self, stream: Any) -> bool:
         """Whether the target holds a stream as it is, by trying."""
         import av
 
@@ -208,14 +216,14 @@ class _Join:
             return False
         return True
 
-    def _leave_out(self, stream: Stream) -> None:
-        name = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+    def _leave_out(self, stream: Any) -> None:
         if stream.type == "video":
-            what, why = ("the cover", "") if is_cover(stream) else ("a further video stream", "")
-        else:
-            what = {"audio": "audio", "subtitle": "subtitles", "attachment": "an attachment"}.get(stream.type, "data")
-            why = f": {self._format} does not hold {'it' if what in ('audio', 'an attachment') else 'them'}"
-        self._notes.append(f"{what}{f' ({name})' if name and stream.type != 'video' else ''} left out{why}")
+            self._notes.append(f"{'the cover' if is_cover(stream) else 'a further video stream'} is left out")
+            return
+        name = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+        what = f"{stream.type if stream.type != 'subtitle' else 'subtitles'}{f' ({name})' if name else ''}"
+        verb, it = ("are", "them") if stream.type == "subtitle" else ("is", "it")
+        self._notes.append(f"{what} {verb} left out: {self._suffix} does not hold {it}")
 
     def _tagged(self, out: Stream, stream: Stream) -> Stream:
         out.metadata.update(_kept(stream.metadata))
@@ -226,7 +234,7 @@ class _Join:
         """The source's chapters in the range, on the target's clock."""
         found: list[Any] = []
         for chapter in self._film.chapters() if self._film is not None else []:
-            unit = chapter["time_base"]
+            unit = chapter["time_base"] or Fraction(1)
             first, last = chapter["start"] * unit, chapter["end"] * unit
             if first < self._until and last > self._begin:
                 first, last = max(first, self._begin) - self._begin, min(last, self._until) - self._begin
@@ -241,17 +249,20 @@ class _Join:
         rises from packet to packet, over the joints and at any frame rate, and is never after its own picture's time.
         """
         delay = max(part.delay for part in self._parts)
-        times = chain.from_iterable(part.times for part in self._parts)
-        first = self._parts[0].times[0]
+        first, count = self._parts[0].times[0], sum(len(part.times) for part in self._parts)
         step = self._parts[0].times[1] - first if len(self._parts[0].times) > 1 else 1
-        decoded = chain((first - (delay - place) * step for place in range(delay)), times)
-        next_first = [part.times[0] for part in self._parts[1:]] + [self._end]
-        for part, after in zip(self._parts, next_first, strict=True):
+        shown = chain.from_iterable(part.times for part in self._parts)
+        before = (first - (delay - place) * step for place in range(delay))
+        decoded = pairwise(chain(islice(chain(before, shown), count), (self._end - delay * step,)))
+        firsts = [part.times[0] for part in self._parts[1:]]
+        for part, after in zip(self._parts, (*firsts, self._end), strict=True):
             lasts = {one: next_ - one for one, next_ in pairwise(chain(part.times, (after,)))}
             for time, packet in part.packets():
+                dts, next_dts = next(decoded)
                 packet.time_base = self._tick
-                packet.pts, packet.dts = time - self._shift, next(decoded) - self._shift
-                packet.duration = lasts[time]
+                packet.pts, packet.dts = time - self._shift, dts - self._shift
+                # The tracks of MP4 end with what is decoded last, others with what is shown last.
+                packet.duration = max(1, next_dts - dts) if self._format in ("mp4", "mov") else lasts[time]
                 packet.stream = self._stream
                 yield packet.dts * self._tick, packet
 
@@ -314,15 +325,16 @@ class _Join:
         name, bit_rate = _SPARE_AUDIO.get(self._format, _USUAL_AUDIO)
         rates = av.Codec(name, "w").audio_rates
         rate = stream.rate if rates is None or stream.rate in rates else 48_000
-        layout = stream.layout.name if stream.layout.nb_channels <= 2 else "5.1" if stream.layout.nb_channels >= 6 else "stereo"
-        out = self._out.add_stream(name, rate, layout=layout, bit_rate=bit_rate * av.AudioLayout(layout).nb_channels)
+        layout = "mono" if stream.layout.nb_channels == 1 else "5.1" if stream.layout.nb_channels >= 6 else "stereo"
+        channels = av.AudioLayout(layout).nb_channels
+        out: Any = self._out.add_stream(name, rate, layout=layout, bit_rate=bit_rate * channels)
         self._tagged(out, stream)
-        self._notes.append(f"audio ({stream.codec_context.name}) encoded anew as {out.codec_context.name}: "
-                           f"{self._format} does not hold it")  # fmt: skip
+        self._notes.append(f"audio ({stream.codec_context.name}) is encoded anew as {name}: "
+                           f"{self._suffix} does not hold it")  # fmt: skip
 
         def handle(packet: Packet[Any]) -> Iterator[Packet[Any]]:
             try:
-                frames = packet.decode()
+                frames: list[Any] = packet.decode()
             except av.FFmpegError:  # a damaged one is a gap
                 frames = []
             for frame in frames:
@@ -345,8 +357,4 @@ def _prores_tag(stream: Any) -> str:
 
 
 def _kept(tags: dict[str, str]) -> dict[str, str]:
-    return {
-        name: value for name, value in tags.items()
-        if name.lower() not in _OF_A_FILE and not name.lower().startswith(("_statistics", "number_of_", "bps-", "duration-"))
-        and name.lower() != "alpha_mode"
-    }  # fmt: skip
+    return {name: value for name, value in tags.items() if not name.lower().startswith(_OF_A_FILE)}

@@ -77,7 +77,8 @@ def to_picture(frame: VideoFrame, size: tuple[int, int], alpha: bool, peak: floa
     array = upright(_array(converted), _display_matrix(frame))
     samples = np.ascontiguousarray(array[..., :3])
     if color.is_hdr:
-        samples = hdr.to_sdr(samples, color.transfer, color.primaries if color.primaries in hdr.WIDE else "bt2020", peak)
+        primaries = color.primaries if color.primaries in hdr.WIDE else "bt2020"
+        samples = hdr.to_sdr(samples, color.transfer, primaries, peak)
     elif beyond:
         samples = hdr.narrowed(samples, color.primaries)
     if beyond and depth == 8:
@@ -101,7 +102,8 @@ def peak_of(frame: VideoFrame) -> float:
 
 
 def _side_data(frame: VideoFrame, kind: str) -> bytes | None:
-    return next((bytes(one) for one in frame.side_data if one.type.name == kind), None)
+    found: Any = frame.side_data  # whose stubs take it for a mapping of names
+    return next((bytes(one) for one in found if one.type.name == kind), None)
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
@@ -138,9 +140,9 @@ def to_frame(picture: Picture, pix_fmt: str) -> VideoFrame:
     """
     import av
 
-    format = av.VideoFormat(pix_fmt, 16, 16)
-    alpha = any(component.is_alpha for component in format.components)
-    deep = max(component.bits for component in format.components) > 8
+    wanted = av.VideoFormat(pix_fmt, 16, 16)
+    alpha = any(component.is_alpha for component in wanted.components)
+    deep = max(component.bits for component in wanted.components) > 8
     array = (picture if alpha else Picture(picture.samples, None, picture.depth)).quantized(16 if deep else 8)
     if alpha and array.shape[2] == 3:
         array = np.dstack([array, np.full(array.shape[:2], np.iinfo(array.dtype).max, array.dtype)])
@@ -148,7 +150,7 @@ def to_frame(picture: Picture, pix_fmt: str) -> VideoFrame:
     array = np.pad(array, ((0, height - array.shape[0]), (0, width - array.shape[1]), (0, 0)), "edge")
     name = ("rgba64le" if alpha else "rgb48le") if deep else ("rgba" if alpha else "rgb24")
     frame = av.VideoFrame.from_ndarray(array, name)
-    rgb = format.is_rgb
+    rgb = wanted.is_rgb
     frame = frame.reformat(
         format=pix_fmt, interpolation=EXACTLY, dst_colorspace=None if rgb else 1,
         dst_color_range=FULL if rgb else LIMITED,

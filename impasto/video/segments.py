@@ -1,7 +1,7 @@
 """Segments: parts of a film's pictures, each encoded by itself, so that a film is made piece by piece and joined.
 
-A segment is a NUT file, which holds nearly every codec at every time base, or else a QuickTime one. Its first picture
-needs none before it.
+A segment is a NUT file, which holds nearly every codec at every time base, or else one that holds its codec. Its first
+picture needs none before it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT: nothing of the day and of the library's version
-_FORMATS = {"prores": "mov"}  # by codec: NUT has no name for it
-_OPTIONS = {
-    # NUT's stable version has no side data, where VP9's alpha is.
-    "nut": {"syncpoints": "timestamped", "strict": "experimental"},
-    "mov": {"movflags": "use_metadata_tags"},
-}
-_READING = {"format_whitelist": "nut,mov"}
+# Of what may hold a segment: NUT has no name for ProRes, and loses VP9's alpha, for which milliseconds will do: it ends
+# up in Matroska or WebM, which know no less.
+_READING = {"format_whitelist": "nut,mov,matroska,webm"}
+_WRITING = {"mov": {"movflags": "use_metadata_tags"}}
 # Tags of a segment: seconds a tick has, for containers divide them as they like; and the tick that its time 0 is.
 _TICK, _ZERO = "impasto_tick", "impasto_zero"
 _AHEAD = 64  # frames by which no encoder's order runs ahead: NUT holds no time below zero
@@ -69,17 +66,19 @@ class SegmentWriter(FilmWriter):
         import av
 
         self._size, about, codec = frame.picture.size, self._about, CODECS[self._encoding.codec]
-        format = _FORMATS.get(codec.name, "nut")
-        self._container: OutputContainer = av.open(str(self._part), "w", format, container_options=_OPTIONS[format])
+        alpha_beside = codec.name == "vp9" and self._encoding.alpha
+        held = "mov" if codec.name == "prores" else "matroska" if alpha_beside else "nut"
+        self._container: OutputContainer = av.open(str(self._part), "w", held, container_options=_WRITING.get(held))
         self._stack.callback(self._container.close)
         self._container.flags |= BITEXACT
-        self._stream: VideoStream = self._container.add_stream(codec.encoder, about.rate.limit_denominator(1 << 16))
+        stream = self._container.add_stream(codec.encoder, about.rate.limit_denominator(1 << 16))
+        self._stream: VideoStream = stream  # type: ignore[assignment]
         context = self._stream.codec_context
         context.width, context.height = even_size(self._size, self._encoding.pix_fmt)
         context.time_base = about.time_base
         context.sample_aspect_ratio = about.pixel_aspect
         set_up(self._stream, self._encoding)
-        lead = max(_AHEAD, math.ceil(_AHEAD / about.rate / about.time_base)) if format == "nut" else 0
+        lead = max(_AHEAD, math.ceil(_AHEAD / about.rate / about.time_base)) if held == "nut" else 0
         self._zero = round(frame.time / about.time_base) - lead
         self._container.metadata.update({_TICK: str(about.time_base), _ZERO: str(self._zero)})
 
@@ -135,7 +134,8 @@ class Segment:
         except (av.FFmpegError, OSError) as error:
             raise self._damaged(why(error)) from None
         with container:
-            stream, tags = next(iter(container.streams.video), None), container.metadata
+            stream = next(iter(container.streams.video), None)
+            tags = {name.lower(): value for name, value in container.metadata.items()}
             if stream is None or not {_TICK, _ZERO} <= set(tags):
                 raise self._damaged("it is no segment")
             self.time_base, self._zero = Fraction(tags[_TICK]), int(tags[_ZERO])
@@ -158,4 +158,4 @@ class Segment:
             raise self._damaged(why(error)) from None
 
     def _damaged(self, reason: str) -> ImpastoError:
-        return ImpastoError(f"segment {self._path} cannot be read ({reason}): delete it, and run the same command again")
+        return ImpastoError(f"segment {self._path} cannot be read ({reason}): delete it, and run the command again")
