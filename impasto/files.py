@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -13,7 +14,8 @@ from pathlib import Path
 from .errors import ImpastoError, reason
 
 PathLike = str | os.PathLike[str]
-PARTS = ".impasto-*.part"  # files that `write_atomically` has not finished
+PARTS = ".impasto-*.part"  # files that `part_of` has not finished
+_counter = itertools.count()  # a thread may write several at once
 
 
 def read_file(path: str | os.PathLike[str], what: str) -> bytes:
@@ -62,26 +64,33 @@ def check_target(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write bytes to a file beside `path` (or beside what it links to), then rename it.
+@contextlib.contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` (or beside what it links to) to write to; at the block's end it takes its name.
 
-    After a crash the old file or the new one is there, never half of one.
+    After a crash the old file or the new one is there, never half of one. Where the block fails, nothing is left of it.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}.part")
+    part = target.with_name(f".impasto-{os.getpid()}-{threading.get_ident()}-{next(_counter)}.part")
     try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
+        yield part
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         if target.exists():
             part.chmod(target.stat().st_mode & 0o777)
         os.replace(part, target)
-    except OSError as error:
-        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write bytes to a file, whole or not at all: see `part_of`."""
+    try:
+        with part_of(path) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        raise ImpastoError(f"cannot write {path}: {reason(error)}") from None
 
 
 def walk(folder: Path) -> Iterator[Path]:

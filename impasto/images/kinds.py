@@ -45,6 +45,16 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jif", ".jfif", ".png", ".apng", ".webp", ".tif", ".tiff", ".bmp", ".gif",
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", *HEIC.suffixes, *RAW.suffixes,
 )  # fmt: skip
+VIDEO = Kind(
+    "video", "", (
+        ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts",
+        ".3g2", ".asf", ".divx", ".f4v", ".mxf", ".ogv", ".qt", ".ts", ".vob",
+    ), (b"\x1a\x45\xdf\xa3",), (
+        b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ", b"3gp4", b"3gp5",
+    ),
+)  # fmt: skip
+# How the names of films end that `impasto.video` opens.
+FILM_SUFFIXES = VIDEO.suffixes
 # What looks like a picture to whoever looks at a folder.
 _NEVER = (
     Kind("JPEG 2000 image", _SAVE, (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm"),
@@ -56,11 +66,7 @@ _NEVER = (
     Kind("Radiance image", _SAVE, (".hdr",), (b"#?RADIANCE", b"#?RGBE")),
     Kind("Targa image", _SAVE, (".tga",)),
     Kind("drawing", _SAVE, (".svg", ".svgz", ".eps", ".ai"), (b"<svg", b"%!PS", b"\xc5\xd0\xd3\xc6")),
-    Kind("video", "", (
-        ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts",
-    ), (b"\x1a\x45\xdf\xa3",), (
-        b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ", b"3gp4", b"3gp5",
-    )),
+    VIDEO,
 )  # fmt: skip
 ARCHIVE = Kind(
     "archive", "unpack it, and give the folder",
@@ -88,6 +94,11 @@ def missing() -> tuple[Kind, ...]:
 def is_readable(name: PurePath) -> bool:
     """Whether a file is an image that can be read here, by its name."""
     return name.suffix.lower() in SUFFIXES and unusable(name) is None
+
+
+def is_film(name: PurePath) -> bool:
+    """Whether a file is a film, by its name; animated pictures, whose names do not tell, are not among them."""
+    return name.suffix.lower() in FILM_SUFFIXES
 
 
 def unusable(name: PurePath) -> Kind | None:

@@ -1,0 +1,360 @@
+"""Segments joined to a film, with what else their source holds: sound, subtitles, chapters, names and dates."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from itertools import chain, islice, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ImpastoError
+from ..files import part_of
+from .codecs import CONTAINERS
+from .decoding import is_cover, opened, origin_of, video_of
+from .failures import told
+from .opening import is_animated
+from .segments import BITEXACT, Segment
+from .sequences import is_pattern
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+# A player that loads the film from the web starts at once. What FFmpeg calls experimental in MP4 is copied, too.
+_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+_STRICT = {"strict": "experimental"}
+# What audio becomes that a container does not hold, with its bit rate a channel.
+_SPARE_AUDIO = {"webm": ("libopus", 64_000)}
+_USUAL_AUDIO = ("aac", 96_000)
+# Tags that are of a file and not of a film start with one of these.
+_OF_A_FILE = (
+    "major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "vendor_id", "duration", "bps",
+    "number_of_", "_statistics", "alpha_mode", "source_id",
+)  # fmt: skip
+_PRORES_TAGS = ("apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
+_FROM_BEFORE = 2  # seconds before a range at which reading starts: what began earlier may still go on
+_Timed = tuple[Fraction, "Packet[Any]"]
+
+
+def join(
+    segments: Sequence[Path],
+    source: Path | None,
+    target: Path,
+    start: Fraction | None = None,
+    stop: Fraction | None = None,
+) -> list[str]:
+    """Join a film's segments and copy what else its source holds; nothing is encoded anew that need not be.
+
+    All audio, subtitles, attached fonts, chapters and tags are copied for the range; audio of a codec that the target
+    does not hold is encoded anew, what else it does not hold is left out. The audio ends where the pictures do, also
+    where the segments are only the first of a film's.
+
+    Args:
+        segments: in their order; of one film and one encoding.
+        source: the film that they were made of; None, or one of pictures only, where nothing is to be copied.
+        target: ending in .mp4, .m4v, .mov, .mkv or .webm. It is there at the end, or what was there before is.
+        start: seconds since the source's start that become the target's start.
+        stop: seconds since the source's start at which the last picture ends; by default it lasts as long as in the
+            source or, where that is not known, as long as the one before.
+
+    Returns:
+        What could not be copied as it is, a line each.
+
+    Raises:
+        ImpastoError: no segments, or some that do not fit each other; source or target cannot be read or written.
+    """
+    parts = [Segment(path) for path in segments]
+    _check(parts, segments)
+    if source is not None and (is_pattern(source) or is_animated(source)):
+        source = None  # which has nothing but pictures
+    with told(f"cannot write {target}"), contextlib.ExitStack() as stack:
+        film = None if source is None else stack.enter_context(opened(source))
+        origin = Fraction(0) if film is None else origin_of(film, video_of(film, Path(str(source))))
+        tick = parts[0].time_base
+        shift = math.floor((start or Fraction(0)) / tick)  # ticks: the audio is moved by as much, to the tick
+        end = _end(parts, film, origin, stop, tick)
+        part = stack.enter_context(part_of(target))
+        return _Join(target, part, parts, film, origin, shift, end, start is not None).run()
+
+
+def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
+    if not parts:
+        raise ImpastoError("there are no segments to join")
+    for part, path in zip(parts, paths, strict=True):
+        if not part.times:
+            raise ImpastoError(f"segment {path} holds no picture: delete it")
+        if part.made != parts[0].made or part.time_base != parts[0].time_base:
+            raise ImpastoError(f"segments {paths[0]} and {path} are not encoded alike: delete one of them")
+    for (one, path), (other, next_path) in pairwise(zip(parts, paths, strict=True)):
+        if one.times[-1] >= other.times[0]:
+            raise ImpastoError(f"segments {path} and {next_path} overlap")
+
+
+def _end(
+    parts: Sequence[Segment], film: InputContainer | None, origin: Fraction, stop: Fraction | None, tick: Fraction
+) -> int:
+    """The tick at which the last picture ends."""
+    times = [time for part in parts[-2:] for time in part.times[-2:]][-2:]
+    last = times[-1]
+    if stop is not None and stop > last * tick:
+        return max(last + 1, round(stop / tick))
+    gap = last - times[0] if len(times) > 1 else max(1, round(Fraction(1, 25) / tick))
+    return last + (_lasts(film, last * tick + origin, tick) or gap)
+
+
+def _lasts(film: InputContainer | None, time: Fraction, tick: Fraction) -> int:
+    """For how many ticks the source's picture of a time on its clock is shown; 0 where that is not known."""
+    import av
+
+    if film is None:
+        return 0
+    stream = video_of(film, Path(film.name))
+    wanted = round(time / (stream.time_base or tick))
+    with contextlib.suppress(av.FFmpegError):
+        film.seek(wanted, stream=stream)
+        for packet in film.demux(stream):
+            if packet.pts == wanted and packet.duration:
+                return round(packet.duration * packet.time_base / tick)
+            if packet.dts is not None and packet.dts > wanted:
+                break
+    return 0
+
+
+class _Join:
+    """One film that is being joined. shift, end: ticks of the source's pictures."""
+
+    def __init__(
+        self, target: Path, part: Path, parts: Sequence[Segment], film: InputContainer | None, origin: Fraction,
+        shift: int, end: int, from_start: bool,
+    ) -> None:  # fmt: skip
+        import av
+
+        self._parts, self._film = parts, film
+        self._tick = parts[0].time_base
+        self._shift, self._end, self._cut = shift, end, from_start
+        self._begin = shift * self._tick + origin  # on the source's clock
+        self._until = end * self._tick + origin
+        self._origin = origin
+        self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
+        self._notes: list[str] = []
+        self._out: OutputContainer = av.open(
+            str(part), "w", self._format, container_options=_OPTIONS.get(self._format, {}) | _STRICT
+        )
+        self._out.flags |= BITEXACT
+
+    def run(self) -> list[str]:
+        with self._out:
+            self._add_video()
+            copied = self._add_others()
+            others = self._others(copied) if copied else iter(())
+            for _, packet in heapq.merge(self._video(), others, key=lambda one: one[0]):
+                self._out.mux(packet)
+        return self._notes
+
+    def _add_video(self) -> None:
+        first = self._parts[0]
+        with first.opened() as template:
+            # As it is, `opaque`: an encoder need not be there to copy.
+            stream = self._stream = self._out.add_stream_from_template(template, opaque=True)
+            stream.time_base = self._tick
+            context, rgb = stream.codec_context, (template.codec_context.pix_fmt or "").startswith(("gbr", "bgr"))
+            context.color_primaries = context.color_trc = 1
+            context.colorspace, context.color_range = (0, 2) if rgb else (1, 1)
+            if template.codec_context.name == "hevc" and self._format in ("mp4", "mov"):
+                context.codec_tag = "hvc1"  # Apple's players know no other
+            if template.codec_context.name == "prores":
+                context.codec_tag = _prores_tag(template)
+            if self._format in ("webm", "matroska") and first.alpha:
+                stream.metadata["alpha_mode"] = "1"
+        gaps = {next_ - one for one, next_ in pairwise(chain.from_iterable(part.times for part in self._parts))}
+        # Matroska writes it down; of frames that come unevenly there is none.
+        context.framerate = 1 / (gaps.pop() * self._tick) if len(gaps) == 1 else Fraction(0)
+        if self._film is not None:
+            source = video_of(self._film, Path(self._film.name))
+            stream.metadata.update(_kept(source.metadata))
+
+    def _add_others(self) -> dict[int, Callable[[Packet[Any]], Iterator[Packet[Any]]]]:
+        """What becomes of the packets of the source's streams: by their index."""
+        if self._film is None:
+            return {}
+        self._out.metadata.update(_kept(self._film.metadata))
+        self._out.set_chapters(self._chapters())
+        chosen, handled = video_of(self._film, Path(self._film.name)), {}
+        streams: Any = self._film.streams
+        for stream in streams:
+            if stream.index == chosen.index:
+                continue
+            if stream.type == "attachment" and self._format == "matroska":
+                self._out.add_stream_from_template(stream)
+            elif stream.type in ("audio", "subtitle") and self._holds(stream):
+                handled[stream.index] = self._copied(self._tagged(
+                    self._out.add_stream_from_template(stream, opaque=True), stream
+                ))  # fmt: skip
+            elif stream.type == "audio" and stream.codec_context is not None:
+                handled[stream.index] = self._encoded(stream)
+            elif not (stream.type == "data" and self._film.chapters()):  # QuickTime's chapters are a stream, too
+                self._leave_out(stream)
+        return handled
+
+    def _holds(self, stream: Any) -> bool:
+        """Whether the target holds a stream as it is, by trying."""
+        import av
+
+        if stream.codec_context is None:
+            return False
+        try:
+            with av.open(io.BytesIO(), "w", self._format, container_options=_STRICT) as trial:
+                trial.add_stream_from_template(stream, opaque=True)
+                trial.start_encoding()
+        except (av.FFmpegError, ValueError):
+            return False
+        return True
+
+    def _leave_out(self, stream: Any) -> None:
+        if stream.type == "video":
+            self._notes.append(f"{'the cover' if is_cover(stream) else 'a further video stream'} is left out")
+            return
+        name = stream.codec_context.name if stream.codec_context is not None else getattr(stream, "name", None)
+        what = f"{stream.type if stream.type != 'subtitle' else 'subtitles'}{f' ({name})' if name else ''}"
+        verb, it = ("are", "them") if stream.type == "subtitle" else ("is", "it")
+        self._notes.append(f"{what} {verb} left out: {self._suffix} does not hold {it}")
+
+    def _tagged(self, out: Stream, stream: Stream) -> Stream:
+        out.metadata.update(_kept(stream.metadata))
+        out.disposition = stream.disposition
+        return out
+
+    def _chapters(self) -> list[Any]:
+        """The source's chapters in the range, on the target's clock."""
+        found: list[Any] = []
+        for chapter in self._film.chapters() if self._film is not None else []:
+            unit = chapter["time_base"] or Fraction(1)
+            first, last = chapter["start"] * unit, chapter["end"] * unit
+            if first < self._until and last > self._begin:
+                first, last = max(first, self._begin) - self._begin, min(last, self._until) - self._begin
+                milliseconds = {"start": round(first * 1000), "end": round(last * 1000), "time_base": Fraction(1, 1000)}
+                found.append(chapter | milliseconds)
+        return found
+
+    def _video(self) -> Iterator[_Timed]:
+        """Packets of the segments, each with when it is decoded.
+
+        That is when the picture is shown that comes as many pictures earlier as the order of decoding runs ahead: it
+        rises from packet to packet, over the joints and at any frame rate, and is never after its own picture's time.
+        """
+        delay = max(part.delay for part in self._parts)
+        first, count = self._parts[0].times[0], sum(len(part.times) for part in self._parts)
+        step = self._parts[0].times[1] - first if len(self._parts[0].times) > 1 else 1
+        shown = chain.from_iterable(part.times for part in self._parts)
+        before = (first - (delay - place) * step for place in range(delay))
+        decoded = pairwise(chain(islice(chain(before, shown), count), (self._end - delay * step,)))
+        firsts = [part.times[0] for part in self._parts[1:]]
+        for part, after in zip(self._parts, (*firsts, self._end), strict=True):
+            lasts = {one: next_ - one for one, next_ in pairwise(chain(part.times, (after,)))}
+            for time, packet in part.packets():
+                dts, next_dts = next(decoded)
+                packet.time_base = self._tick
+                packet.pts, packet.dts = time - self._shift, dts - self._shift
+                # The tracks of MP4 end with what is decoded last, others with what is shown last.
+                packet.duration = max(1, next_dts - dts) if self._format in ("mp4", "mov") else lasts[time]
+                packet.stream = self._stream
+                yield packet.dts * self._tick, packet
+
+    def _others(self, handled: dict[int, Callable[[Packet[Any]], Iterator[Packet[Any]]]]) -> Iterator[_Timed]:
+        """Packets of the source's other streams, each with its time."""
+        import av
+
+        film = self._film
+        assert film is not None
+        seek = math.floor((self._begin - _FROM_BEFORE) * 1_000_000) if self._cut else 0
+        with contextlib.suppress(av.FFmpegError):
+            film.seek(max(seek, min(0, film.start_time or 0)))
+        open_streams = set(handled)
+        packets = film.demux([film.streams[index] for index in handled])
+        while open_streams:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self._notes.append(f"the source's sound is damaged: {error.strerror}")
+                packet = None
+            if packet is None:
+                break
+            index = packet.stream.index
+            time = packet.dts if packet.dts is not None else packet.pts
+            if time is not None and time * packet.time_base >= self._until and index in open_streams:
+                open_streams.discard(index)
+            for one in handled[index](packet):
+                when = one.dts if one.dts is not None else one.pts
+                yield (when or 0) * one.time_base, one
+
+    def _copied(self, out: Stream) -> Callable[[Packet[Any]], Iterator[Packet[Any]]]:
+        """Packets of the range as they are, on the target's clock."""
+
+        def handle(packet: Packet[Any]) -> Iterator[Packet[Any]]:
+            if packet.pts is None or packet.size == 0:
+                return
+            unit = packet.time_base
+            begin, until = self._begin / unit, self._until / unit
+            if out.type == "subtitle" and packet.duration:  # what is shown as the range begins is shown from there
+                last = min(packet.pts + packet.duration, math.floor(until))
+                first = max(packet.pts, math.ceil(begin)) if self._cut else packet.pts
+                if first >= last:
+                    return
+                packet.pts = packet.dts = first
+                packet.duration = last - first
+            elif packet.pts >= until or (self._cut and packet.pts < begin):
+                return
+            shift = round(begin)
+            packet.pts -= shift
+            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+            packet.stream = out
+            yield packet
+
+        return handle
+
+    def _encoded(self, stream: Any) -> Callable[[Packet[Any]], Iterator[Packet[Any]]]:
+        """Audio of the range, encoded anew, on the target's clock."""
+        import av
+
+        name, bit_rate = _SPARE_AUDIO.get(self._format, _USUAL_AUDIO)
+        rates = av.Codec(name, "w").audio_rates
+        rate = stream.rate if rates is None or stream.rate in rates else 48_000
+        layout = "mono" if stream.layout.nb_channels == 1 else "5.1" if stream.layout.nb_channels >= 6 else "stereo"
+        channels = av.AudioLayout(layout).nb_channels
+        out: Any = self._out.add_stream(name, rate, layout=layout, bit_rate=bit_rate * channels)
+        self._tagged(out, stream)
+        self._notes.append(f"audio ({stream.codec_context.name}) is encoded anew as {name}: "
+                           f"{self._suffix} does not hold it")  # fmt: skip
+
+        def handle(packet: Packet[Any]) -> Iterator[Packet[Any]]:
+            try:
+                frames: list[Any] = packet.decode()
+            except av.FFmpegError:  # a damaged one is a gap
+                frames = []
+            for frame in frames:
+                if frame.pts is None:
+                    continue
+                time = frame.pts * frame.time_base
+                if time < self._until and not (self._cut and time < self._begin):
+                    frame.pts = round((time - self._begin) * frame.sample_rate)
+                    frame.time_base = Fraction(1, frame.sample_rate)
+                    yield from out.encode(frame)
+            if packet.size == 0:
+                yield from out.encode(None)
+
+        return handle
+
+
+def _prores_tag(stream: Any) -> str:
+    tag = stream.codec_context.codec_tag.lower()
+    return tag if tag in _PRORES_TAGS else "ap4h" if "444" in stream.codec_context.pix_fmt else "apch"
+
+
+def _kept(tags: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if not name.lower().startswith(_OF_A_FILE)}

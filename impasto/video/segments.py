@@ -1,0 +1,161 @@
+"""Segments: parts of a film's pictures, each encoded by itself, so that a film is made piece by piece and joined.
+
+A segment is a NUT file, which holds nearly every codec at every time base, or else one that holds its codec. Its first
+picture needs none before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from array import array
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ImpastoError
+from ..files import part_of
+from .codecs import CODECS, Encoding, set_up
+from .failures import told, why
+from .film import About, FilmWriter, Frame
+from .pixels import even_size, to_frame
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT: nothing of the day and of the library's version
+# Of what may hold a segment: NUT has no name for ProRes, and loses VP9's alpha, for which milliseconds will do: it ends
+# up in Matroska or WebM, which know no less.
+_READING = {"format_whitelist": "nut,mov,matroska,webm"}
+_WRITING = {"mov": {"movflags": "use_metadata_tags"}}
+# Tags of a segment: seconds a tick has, for containers divide them as they like; and the tick that its time 0 is.
+_TICK, _ZERO = "impasto_tick", "impasto_zero"
+_AHEAD = 64  # frames by which no encoder's order runs ahead: NUT holds no time below zero
+
+
+class SegmentWriter(FilmWriter):
+    """Encodes frames to a segment, which is there once it is closed."""
+
+    def __init__(self, path: Path, about: About, encoding: Encoding) -> None:
+        """about: of the film that is written: its rate, its time base and the shape of its pixels are used."""
+        self._path, self._about, self._encoding = path, about, encoding
+        self._stack = contextlib.ExitStack()
+        self._size: tuple[int, int] | None = None
+        self._last: int | None = None
+        with told(f"cannot write {path}"):
+            self._part = self._stack.enter_context(part_of(path))
+
+    def write(self, frame: Frame) -> None:
+        with told(f"cannot write {self._path}"):
+            if self._size is None:
+                self._open(frame)
+            if frame.picture.size != self._size:
+                raise ImpastoError(f"cannot write {self._path}: its pictures are of several sizes")
+            picture = frame.picture if self._encoding.alpha else frame.picture.over_white()
+            one = to_frame(picture, self._encoding.pix_fmt)
+            ticks = round(frame.time / self._about.time_base)
+            if self._last is not None and ticks <= self._last:
+                raise ImpastoError(f"cannot write {self._path}: its frames' times do not rise")
+            one.pts, one.time_base, self._last = ticks - self._zero, self._about.time_base, ticks
+            self._container.mux(self._stream.encode(one))
+
+    def _open(self, frame: Frame) -> None:
+        import av
+
+        self._size, about, codec = frame.picture.size, self._about, CODECS[self._encoding.codec]
+        alpha_beside = codec.name == "vp9" and self._encoding.alpha
+        held = "mov" if codec.name == "prores" else "matroska" if alpha_beside else "nut"
+        self._container: OutputContainer = av.open(str(self._part), "w", held, container_options=_WRITING.get(held))
+        self._stack.callback(self._container.close)
+        self._container.flags |= BITEXACT
+        stream = self._container.add_stream(codec.encoder, about.rate.limit_denominator(1 << 16))
+        self._stream: VideoStream = stream  # type: ignore[assignment]
+        context = self._stream.codec_context
+        context.width, context.height = even_size(self._size, self._encoding.pix_fmt)
+        context.time_base = about.time_base
+        context.sample_aspect_ratio = about.pixel_aspect
+        set_up(self._stream, self._encoding)
+        lead = max(_AHEAD, math.ceil(_AHEAD / about.rate / about.time_base)) if held == "nut" else 0
+        self._zero = round(frame.time / about.time_base) - lead
+        self._container.metadata.update({_TICK: str(about.time_base), _ZERO: str(self._zero)})
+
+    def close(self) -> None:
+        """Finish the segment.
+
+        Raises:
+            ImpastoError: it cannot be written, or it has no frame.
+        """
+        if self._size is None:
+            self.abandon()
+            raise ImpastoError(f"cannot write {self._path}: there is no frame")
+        with told(f"cannot write {self._path}"), self._stack:
+            self._container.mux(self._stream.encode(None))
+
+    def abandon(self) -> None:
+        stack = self._stack.pop_all()
+        with contextlib.suppress(Exception):
+            stack.__exit__(ImpastoError, ImpastoError(), None)
+
+
+class Segment:
+    """A segment that has been written. times: of its pictures in ticks, in the order they are shown in.
+
+    time_base: seconds a tick has. delay: by how many pictures the order they are decoded in runs ahead, at most. alpha:
+    whether its pictures have it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self.opened() as stream:
+            context = stream.codec_context
+            self.made = (context.name, context.pix_fmt, context.width, context.height, context.extradata)
+            self.alpha, decoded = False, array("q")
+            for time, packet in self._packets(stream):
+                self.alpha = self.alpha or packet.has_sidedata("matroska_block_additional")
+                decoded.append(time)
+        self.times = array("q", sorted(decoded))
+        ranks = {time: rank for rank, time in enumerate(self.times)}
+        self.delay = max((place - ranks[time] for place, time in enumerate(decoded)), default=0)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[VideoStream]:
+        """Its stream, to copy from.
+
+        Raises:
+            ImpastoError: it is missing or damaged.
+        """
+        import av
+
+        try:
+            container = av.open(f"file:{self._path}", "r", container_options=_READING)
+        except (av.FFmpegError, OSError) as error:
+            raise self._damaged(why(error)) from None
+        with container:
+            stream = next(iter(container.streams.video), None)
+            tags = {name.lower(): value for name, value in container.metadata.items()}
+            if stream is None or not {_TICK, _ZERO} <= set(tags):
+                raise self._damaged("it is no segment")
+            self.time_base, self._zero = Fraction(tags[_TICK]), int(tags[_ZERO])
+            yield stream
+
+    def packets(self) -> Iterator[tuple[int, Packet[VideoStream]]]:
+        """Its packets in the order they are decoded in, each with its picture's time in ticks."""
+        with self.opened() as stream:
+            yield from self._packets(stream)
+
+    def _packets(self, stream: VideoStream) -> Iterator[tuple[int, Packet[VideoStream]]]:
+        import av
+
+        container: InputContainer = stream.container  # type: ignore[assignment]
+        try:
+            for packet in container.demux(stream):
+                if packet.pts is not None:
+                    yield round(packet.pts * packet.time_base / self.time_base) + self._zero, packet
+        except av.FFmpegError as error:
+            raise self._damaged(why(error)) from None
+
+    def _damaged(self, reason: str) -> ImpastoError:
+        return ImpastoError(f"segment {self._path} cannot be read ({reason}): delete it, and run the command again")
