@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,25 +51,36 @@ def match_color(style: FloatArray, content: FloatArray) -> FloatArray:
 
 
 def matching(style: Samples, content: Samples) -> Callable[[FloatArray], FloatArray]:
-    """What recolours any part of `style` as `match_color` does.
+    """What recolours any part of `style` as `match_color` does."""
+    return recoloring(moments(style), moments(content))
+
+
+class Moments(NamedTuple):
+    """Mean (3,) and covariance (3, 3) of a picture's colours, 0 of a single pixel."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def recoloring(given: Moments, wanted: Moments) -> Callable[[FloatArray], FloatArray]:
+    """What gives colours of some moments others.
 
     x → Σc^½ Σs^-½ (x − μs) + μc, the symmetric solution of section 3.1 (the "Image Analogies" transform).
     """
-    (source, spread), (wanted, asked) = _moments(style), _moments(content)
-    transform = _root(asked, 0.5) @ _root(spread, -0.5)
+    transform = _root(wanted.covariance, 0.5) @ _root(given.covariance, -0.5)
 
     def recolour(part: FloatArray) -> FloatArray:
-        return np.clip((part - source) @ transform.T + wanted, 0, 1).astype(np.float32)
+        return np.clip((part - given.mean) @ transform.T + wanted.mean, 0, 1).astype(np.float32)
 
     return recolour
 
 
-def _moments(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (3,) and covariance (3, 3), 0 of a single pixel; in blocks: a copy of a large picture is gigabytes."""
+def moments(samples: Samples) -> Moments:
+    """Of (H, W, 3) samples; in blocks: a copy of a large picture is gigabytes."""
     count = samples[..., 0].size
     mean = np.sum([floats(samples[rows]).sum((0, 1), np.float64) for rows in blocks(samples)], axis=0) / count
     centered = ((floats(samples[rows]) - mean).reshape(-1, 3) for rows in blocks(samples))
-    return mean, np.sum([part.T @ part for part in centered], axis=0) / max(1, count - 1)
+    return Moments(mean, np.sum([part.T @ part for part in centered], axis=0) / max(1, count - 1))
 
 
 def _root(covariance: NDArray[np.float64], power: float) -> NDArray[np.float64]:

@@ -104,8 +104,9 @@ def _strokes(painted: Samples, before: Samples, unpainted: float) -> FloatArray:
 class Given(NamedTuple):
     """What one pass does not find out anew: the tiles of a picture share it, or the frames of a film.
 
-    See `shared_statistics`. size: (width, height) that the pass paints. statistics: of instance normalization, None of a network without. grain: (1, 1, h, w) noise for the place of each
-    cell of the picture and of what is mirrored around it; None for the style model's own.
+    size: (width, height) that the pass paints. statistics: of instance normalization, None of a network without. grain:
+    (1, 1, h, w) noise for the place of each cell of the picture and of what is mirrored around it; None for the style
+    model's own. See `shared_statistics`.
     """
 
     size: tuple[int, int]

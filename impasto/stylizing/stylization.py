@@ -48,6 +48,9 @@ class Stylizer:
 
     Raises:
         ImpastoError: no such style, no style model, or no such runtime.
+
+    Attributes:
+        painter: the style model, loaded.
     """
 
     def __init__(self, style: PathLike | bytes, *, runtime: str = "auto", precision: str = "auto") -> None:
@@ -56,17 +59,17 @@ class Stylizer:
         else:
             file = find_style(style)
             data, what = read_file(file, "style model"), str(file)
-        self._painter = Painter(data, what, runtime, precision)
+        self.painter = Painter(data, what, runtime, precision)
 
     @property
     def about(self) -> About:
         """What the style model says of itself."""
-        return self._painter.about
+        return self.painter.about
 
     @property
     def runtime(self) -> str:
         """The runtime, and what it computes on or in."""
-        return self._painter.runtime
+        return self.painter.runtime
 
     def __call__(self, image: ImageLike, **options: Unpack[Options]) -> Image.Image:
         """Stylize an image: `picture`, with its options, as a Pillow image, alpha as in the input."""
@@ -116,22 +119,30 @@ class Stylizer:
         where = None if mask is None else load_mask(mask, "mask", content.size)
         content = opaque_where_hidden(content)
         photo = content.samples
-        painted = self._painter.paint(photo, strength, style_scale, progress)
-        _keep(painted, photo, preserve_color, where)
+        painted = self.painter.paint(photo, strength, style_scale, progress)
+        put_back(painted, photo, preserve_color, where)
         return replace(content, samples=painted)
 
 
-def _keep(painted: Samples, photo: Samples, preserve_color: str | None, where: FloatArray | None) -> None:
-    """Put back what is kept of the photograph. In place, in blocks: of a large picture, a copy is gigabytes."""
+def put_back(
+    painted: Samples, photo: Samples, preserve_color: str | None, where: FloatArray | None,
+    recolor: Callable[[FloatArray], FloatArray] | None = None,
+) -> None:  # fmt: skip
+    """Put back what is kept of the photograph. In place, in blocks: of a large picture, a copy is gigabytes.
+
+    painted, photo: (H, W, 3). preserve_color: see `Stylizer.picture`. where: (H, W) share of the style. recolor: what
+    matches colours, by default those of these two.
+    """
     if preserve_color is None and where is None:
         return
-    recolour = color.matching(painted, photo) if preserve_color == "match" else None
+    if preserve_color == "match" and recolor is None:
+        recolor = color.matching(painted, photo)
     for rows in images.blocks(painted):
         part, before = floats(painted[rows]), floats(photo[rows])
-        if recolour is not None:
-            part = recolour(part)
-        elif preserve_color is not None:
+        if preserve_color == "luminance":
             part = color.with_luminance_of(before, part)
+        elif recolor is not None:
+            part = recolor(part)
         if where is not None:
             share = where[rows, :, None]
             part = part * share + before * (1 - share)

@@ -1,4 +1,4 @@
-"""Film: moving pictures decoded, painted so that they hold still where they should, encoded. Torch-free, and PyAV late."""
+"""Film: moving pictures decoded, painted so that they hold still, and encoded. Torch-free; PyAV is imported late."""
 
 from __future__ import annotations
 

@@ -66,13 +66,14 @@ class Steady(NamedTuple, Generic[FrameType]):
     """A frame, painted.
 
     frame: what was given. painted: (H, W, 3) samples. motion: from the frame before; None where a shot begins.
-    rests: whether `SteadyPainter.state` holds all that the next frame needs.
+    rests: whether `SteadyPainter.state` holds all that the next frame needs. ends: whether it is the last of its shot.
     """
 
     frame: FrameType
     painted: Samples
     motion: Motion | None
     rests: bool
+    ends: bool
 
 
 class _Shot:
@@ -170,12 +171,13 @@ class SteadyPainter:
         for step in range(count):
             frame, seen = waiting.popleft()
             statistics = [_between(a, b, step / KEY) for a, b in zip(here, there, strict=True)]
-            if step + 1 == count:
+            rests = step + 1 == count
+            if rests:
                 shot.statistics = there
-            yield self._paint(frame, seen, statistics, step + 1 == count)
+            yield self._paint(frame, seen, statistics, rests, rests and next_key is None)
 
     def _paint(
-        self, frame: FrameType, seen: View, statistics: Sequence[FloatArray | None], rests: bool
+        self, frame: FrameType, seen: View, statistics: Sequence[FloatArray | None], rests: bool, ends: bool
     ) -> Steady[FrameType]:
         shot, blend = self._shot, self._steadiness.blend
         found = None if shot.seen is None else motion(shot.seen, seen)
@@ -192,7 +194,7 @@ class SteadyPainter:
             shot.painted = np.rint(np.clip(painted, 0, 1) * 65535).astype(np.uint16)
         shot.seen = seen
         shot.index += 1
-        return Steady(frame, painted, found, rests)
+        return Steady(frame, painted, found, rests, ends)
 
     def _measure(self, photo: Samples) -> list[FloatArray | None]:
         if not self._steadiness.statistics:

@@ -1,0 +1,118 @@
+"""Parts of a film that is being painted, in a folder beside its target: what an interruption leaves.
+
+Each part holds up to a number of frames of one shot: NUT beside a few lines of JSON, which are written last. Of the
+latest part of a shot there is what the next one begins from, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImpastoError, reason
+from ..files import write_atomically
+
+_KEY = "of.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that is done. shot, number: its place. frames: in it. end: seconds of the film at which its last frame's
+    time is over; last: that frame's own time. ends: whether its shot does."""
+
+    shot: int
+    number: int
+    frames: int
+    last: Fraction
+    end: Fraction
+    ends: bool
+
+    @property
+    def following(self) -> tuple[int, int]:
+        """Shot and number of the next part."""
+        return (self.shot + 1, 0) if self.ends else (self.shot, self.number + 1)
+
+
+class Parts:
+    """The parts of a film.
+
+    Args:
+        target: the film. key: what they are made of and how: parts of anything else are thrown away.
+
+    Raises:
+        ImpastoError: the folder cannot be made or read.
+    """
+
+    def __init__(self, target: Path, key: Mapping[str, Any]) -> None:
+        self.folder = folder_of(target)
+        wanted = json.dumps(key, sort_keys=True, default=str).encode()
+        try:
+            known = self.folder / _KEY
+            if self.folder.exists() and (not known.is_file() or known.read_bytes() != wanted):
+                shutil.rmtree(self.folder)
+            self.folder.mkdir(exist_ok=True)
+            if not known.exists():
+                write_atomically(known, wanted)
+        except OSError as error:
+            raise ImpastoError(f"cannot write {self.folder}: {reason(error)}") from None
+
+    def video(self, shot: int, number: int) -> Path:
+        """Where a part's pictures lie."""
+        return self.folder / f"{shot:06}-{number:04}.nut"
+
+    def finish(self, part: Part, state: Mapping[str, NDArray[Any]]) -> None:
+        """A part's pictures are there. state: what the next part of its shot begins from."""
+        if not part.ends:
+            buffer = io.BytesIO()
+            np.savez(buffer, **state)  # type: ignore[arg-type]
+            write_atomically(self._state(part.shot, part.number), buffer.getvalue())
+        write_atomically(self._about(part.shot, part.number), json.dumps(asdict(part), default=str).encode())
+        with contextlib.suppress(OSError):
+            self._state(part.shot, part.number - 1).unlink(missing_ok=True)
+
+    def done(self, shot: int = 0, number: int = 0) -> Iterator[Part]:
+        """Parts that are done without a gap, from one on."""
+        while (part := self._read(shot, number)) is not None:
+            yield part
+            shot, number = part.following
+
+    def state(self, part: Part) -> dict[str, NDArray[Any]] | None:
+        """What the part after this one begins from; None if it is lost."""
+        try:
+            with np.load(self._state(part.shot, part.number), allow_pickle=False) as values:
+                return dict(values)
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def remove(self) -> None:
+        """All of them."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _state(self, shot: int, number: int) -> Path:
+        return self.folder / f"{shot:06}-{number:04}.npz"
+
+    def _about(self, shot: int, number: int) -> Path:
+        return self.folder / f"{shot:06}-{number:04}.json"
+
+    def _read(self, shot: int, number: int) -> Part | None:
+        try:
+            values = json.loads(self._about(shot, number).read_bytes())
+            part = Part(**values | {name: Fraction(values[name]) for name in ("last", "end")})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return part if self.video(shot, number).is_file() else None
+
+
+def folder_of(target: Path) -> Path:
+    """Where the parts of a film lie until it is done."""
+    return target.with_name(f".{target.name}.impasto")
