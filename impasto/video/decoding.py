@@ -52,9 +52,12 @@ class VideoFile(Film):
             self._end, self._is_whole = _end_of(stream) - self.about.origin, False
 
     def frames(self, start: Fraction | None = None, stop: Fraction | None = None) -> Iterator[Frame]:
+        from av.video.reformatter import VideoReformatter
+
+        by = VideoReformatter()
         with told(f"cannot go on reading film {self._path}"):
             for frame, time, duration in self._timed(start, stop):
-                yield Frame(to_picture(frame, self._size, self.about.alpha, self._peak), time, duration)
+                yield Frame(to_picture(frame, self._size, self.about.alpha, by, self._peak), time, duration)
 
     def _timed(self, start: Fraction | None, stop: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction, Fraction]]:
         """Those that are wanted, each with its time and duration."""
