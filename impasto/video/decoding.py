@@ -30,6 +30,7 @@ _FORMATS = (
 _READING = {"format_whitelist": ",".join(_FORMATS.split()), "protocol_whitelist": "file"}
 _GIVEN_UP = 100  # failures one after the other until the rest is taken for lost
 _PLAUSIBLE = Fraction(1)  # seconds that the last picture may last where it is not known that it is the last one
+_MILLISECOND = Fraction(1, 1000)
 _BACK = (0, 1, 5, 30)  # seconds before a frame that are sought, until there is a keyframe before it
 
 
@@ -52,9 +53,12 @@ class VideoFile(Film):
             self._end, self._is_whole = _end_of(stream) - self.about.origin, False
 
     def frames(self, start: Fraction | None = None, stop: Fraction | None = None) -> Iterator[Frame]:
+        from av.video.reformatter import VideoReformatter
+
+        by = VideoReformatter()
         with told(f"cannot go on reading film {self._path}"):
             for frame, time, duration in self._timed(start, stop):
-                yield Frame(to_picture(frame, self._size, self.about.alpha, self._peak), time, duration)
+                yield Frame(to_picture(frame, self._size, self.about.alpha, by, self._peak), time, duration)
 
     def _timed(self, start: Fraction | None, stop: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction, Fraction]]:
         """Those that are wanted, each with its time and duration."""
@@ -73,10 +77,10 @@ class VideoFile(Film):
 
     def _last_duration(self, frame: VideoFrame, time: Fraction, gap: Fraction) -> Fraction:
         """Until where the stream says that it ends: what packets say is about the order they are decoded in."""
-        left = self._end - time
+        left, own = self._end - time, frame.duration * self.about.time_base
         if left > 0 and (self._is_whole or left <= max(4 * gap, _PLAUSIBLE)):
-            return left
-        own = frame.duration * self.about.time_base
+            # Containers say it in milliseconds, where the packets' durations are exact.
+            return next((one for one in (own, gap) if abs(one - left) <= _MILLISECOND), left)
         return own if own > 0 else gap
 
     def _from(self, start: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction]]:
@@ -225,6 +229,8 @@ def _about(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
     duration = _end_of(stream) - (stream.start_time or 0) * tick
     if duration <= 0:
         duration = Fraction(container.duration or 0, 1_000_000)
+    if abs(stream.frames / rate - duration) <= _MILLISECOND:
+        duration = stream.frames / rate
     size, aspect = (first.width, first.height), stream.sample_aspect_ratio or Fraction(1)
     if is_turned(first):
         size, aspect = size[::-1], 1 / aspect

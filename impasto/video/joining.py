@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-# A player that loads the film from the web starts at once. What FFmpeg calls experimental in MP4 is copied, too.
-_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+# What FFmpeg calls experimental in MP4 is copied, too.
 _STRICT = {"strict": "experimental"}
 # What audio becomes that a container does not hold, with its bit rate a channel.
 _SPARE_AUDIO = {"webm": ("libopus", 64_000)}
@@ -143,9 +142,10 @@ class _Join:
         self._origin = origin
         self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
         self._notes: list[str] = []
-        self._out: OutputContainer = av.open(
-            str(part), "w", self._format, container_options=_OPTIONS.get(self._format, {}) | _STRICT
-        )
+        options = _STRICT.copy()
+        if self._format in ("mp4", "mov"):
+            options |= {"movflags": "+faststart", "movie_timescale": str(_clock(self._tick))}
+        self._out: OutputContainer = av.open(str(part), "w", self._format, container_options=options)
         self._out.flags |= BITEXACT
 
     def run(self) -> list[str]:
@@ -349,6 +349,11 @@ class _Join:
                 yield from out.encode(None)
 
         return handle
+
+
+def _clock(tick: Fraction) -> int:
+    """Ticks a second in which MP4 says where its tracks start and end: its usual milliseconds would move the pictures."""
+    return tick.denominator * math.ceil(1000 / tick.denominator) if tick.denominator <= 1_000_000 else 1_000_000
 
 
 def _prores_tag(stream: Any) -> str:

@@ -41,6 +41,9 @@ class SegmentWriter(FilmWriter):
 
     def __init__(self, path: Path, about: About, encoding: Encoding) -> None:
         """about: of the film that is written: its rate, its time base and the shape of its pixels are used."""
+        from av.video.reformatter import VideoReformatter
+
+        self._by = VideoReformatter()
         self._path, self._about, self._encoding = path, about, encoding
         self._stack = contextlib.ExitStack()
         self._size: tuple[int, int] | None = None
@@ -55,7 +58,7 @@ class SegmentWriter(FilmWriter):
             if frame.picture.size != self._size:
                 raise ImpastoError(f"cannot write {self._path}: its pictures are of several sizes")
             picture = frame.picture if self._encoding.alpha else frame.picture.over_white()
-            one = to_frame(picture, self._encoding.pix_fmt)
+            one = to_frame(picture, self._encoding.pix_fmt, self._by)
             ticks = round(frame.time / self._about.time_base)
             if self._last is not None and ticks <= self._last:
                 raise ImpastoError(f"cannot write {self._path}: its frames' times do not rise")
