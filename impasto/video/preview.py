@@ -21,7 +21,8 @@ from .painting import FilmPainter
 from .steadiness import Steadiness
 from .stylization import film_task
 
-PLACES, BURST = 4, 6  # places in a film, and frames in a row that are painted at each
+PLACES, BURST = 4, 8  # places in a film, and frames in a row that are painted at each
+SETTLED = 2  # neighbours after which a row is as still as a shot that began long before: what is mixed in has settled
 FRAME_BY_FRAME = Steadiness(statistics=False, grain=False, anchor=False, blend=0.0)
 
 
@@ -38,7 +39,7 @@ def preview(
     """A sheet of frames from several places of a film: above each as it is, below as `stylize_video` would paint it.
 
     The painted ones say how much they flicker, as a share of what they would if each was painted by itself: see
-    `flicker`. For that, `BURST` frames in a row are painted at each place, both ways, at their full size: 48 frames for
+    `flicker`. For that, `BURST` frames in a row are painted at each place, both ways, at their full size: 64 frames for
     four places, however long the film is. What is shown is the last of each row.
 
     Args:
@@ -91,7 +92,8 @@ def preview(
 
 
 class _Row(NamedTuple):
-    """Frames in a row, painted. last: of them. error: mean `warping_error` between neighbours, NaN without any."""
+    """Frames in a row, painted. last: of them. error: mean `warping_error` between settled neighbours, or between all
+    where none are; NaN without any."""
 
     last: Picture
     error: float
@@ -106,7 +108,7 @@ def _paint(painter: FilmPainter, frames: Iterable[Frame], painted: Callable[[Fra
             errors.append(warping_error(before, last.samples, one.motion))
         before = last.samples
         painted(one.frame)
-    known = [error for error in errors if not math.isnan(error)]
+    known = [error for error in errors[SETTLED:] or errors if not math.isnan(error)]
     return _Row(last, float(np.mean(known)) if known else math.nan)
 
 

@@ -71,11 +71,11 @@ def test_motion_that_is_found_explains_a_film(portrait: Image.Image) -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", 30)
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", 40)
 
 
 def test_a_sheet(clip: Path, style_model: Path, work: Path) -> None:
-    """30 frames are room for two places."""
+    """40 frames are room for two places."""
     told: list[tuple[int, int]] = []
     sheet = preview(clip, style_model, callback=lambda *count: told.append(count))
     assert sheet.size == (2 * 64 + 3 * GAP, 2 * (48 + CAPTION + GAP) + GAP)
