@@ -27,6 +27,7 @@ from ..version import __version__
 from .codecs import CONTAINERS, DEFAULT_QUALITY, Encoding, choose_encoding
 from .film import About, Film, Frame
 from .joining import join
+from .naming import default_target
 from .opening import open_film
 from .painting import FilmPainter, FilmStyle
 from .parts import Part, Parts
@@ -245,14 +246,6 @@ def film_task(
         raise ImpastoError(f"output {to} would overwrite the input")
     data = mask if mask is None or isinstance(mask, bytes) else _bytes_of(mask)
     return FilmTask(given, to, model, wanted, data, first, last, each, codec, quality, runtime, precision)
-
-
-def default_target(source: Path, style: str) -> Path:
-    """Where a film goes if nobody says where: into the working folder; a kind that is not written becomes MP4."""
-    if is_pattern(source):
-        return Path(f"{source.parent.resolve().name}-{style}") / source.name
-    written = source.suffix.lower() in (*CONTAINERS, *ANIMATED)
-    return Path(f"{source.stem}-{style}{source.suffix if written else '.mp4'}")
 
 
 # --- the work ----------------------------------------------------------------------------------------------
