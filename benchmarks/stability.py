@@ -79,7 +79,8 @@ def sampled(image: FloatArray, places: Places) -> FloatArray:
 def moved(image: FloatArray, move: Move) -> FloatArray:
     """(H, W, C) after a move, without its noise."""
     height, width = image.shape[:2]
-    return sampled(image, move.sources(np.arange(height), np.arange(width), (width, height)))
+    rows, columns = (np.arange(side, dtype=np.float64) for side in (height, width))
+    return sampled(image, move.sources(rows, columns, (width, height)))
 
 
 def with_moved_noise(style: Path, move: Move, size: tuple[int, int]) -> bytes:
@@ -97,7 +98,7 @@ def with_moved_noise(style: Path, move: Move, size: tuple[int, int]) -> bytes:
     finer = matrix @ grain[0, 0].astype(np.float64) @ matrix.T
     # The first entry lies above and left of the picture, by 18.5 px in the hourglass and by 38.5 in `shuffle`.
     begins = {"hourglass": -18.5, "shuffle": -38.5}[read_about(style).network]
-    centers = begins + cell * np.arange(side)
+    centers = begins + cell * np.arange(side, dtype=np.float64)
     rows, columns = (FINER * (place - begins) / cell for place in move.sources(centers, centers, size))
     changed = periodic(finer, (rows, columns))[None, None].astype(np.float32)
     for node in [node for node in model.graph.node if GRAIN in node.output]:  # the cast of what is stored in half

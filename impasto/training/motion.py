@@ -105,12 +105,12 @@ def inside(flow: Tensor) -> Tensor:
 def stability_loss(painted: Tensor, next_painted: Tensor, flow: Tensor) -> Tensor:
     """How far a picture of the next frame is from the moved picture of this one (Wang et al. 2020's regularization).
 
-    Mean absolute difference in the units of (B, C, H, W) pictures, over what has come from inside. Gradients go to
-    both, as in the authors' code. What differs is where strokes are put, and of two places neither is right: a network
+    Mean absolute difference in the units of (B, C, H, W) pictures, of each over what has come from inside. Gradients go
+    to both, as in the authors' code. What differs is where strokes lie, and of two places neither is right: a network
     that only follows its first picture would keep putting strokes wherever a pixel's fraction says, and one that only
     leads would never learn to see through noise. Painting flat would be stable, too; the style loss, which sees the
     first picture alone, is against that, and a second picture that is flatter than the first is far from it.
     """
     known = inside(flow)
     apart = (moved(painted, flow) - next_painted).abs() * known
-    return apart.sum() / (painted.shape[1] * known.sum()).clamp_min(1)
+    return (apart.sum((1, 2, 3)) / (painted.shape[1] * known.sum((1, 2, 3))).clamp_min(1)).mean()
