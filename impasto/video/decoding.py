@@ -166,6 +166,8 @@ def opened(path: Path) -> InputContainer:
             kind = recognized(file.read(64))
         it_is = f" (it is {kind})" if kind and kind.one != "video" else ": it is damaged, or of another kind"
         raise ImpastoError(f"{path} is not a film that can be read{it_is}") from None
+    except (av.FFmpegError, OSError) as error:
+        raise ImpastoError(f"cannot read film {path}: {why(error)}") from None
 
 
 def video_of(container: InputContainer, path: Path) -> VideoStream:

@@ -65,8 +65,8 @@ def to_picture(
 ) -> Picture:
     """A frame as an upright sRGB picture.
 
-    by: what converts the frames of a film, one after the other. size: (width, height) of the film before it is turned, which the frame is brought to where it differs. alpha:
-    whether the picture has it. peak: cd/m², of HDR.
+    by: what converts the frames of a film, one after the other. size: (width, height) of the film before it is turned,
+    which the frame is brought to where it differs. alpha: whether the picture has it. peak: cd/m², of HDR.
     """
     color, depth = color_of(frame), depth_of(frame)
     beyond = color.is_hdr or color.primaries in hdr.WIDE
@@ -155,7 +155,8 @@ def upright(array: NDArray[Any], matrix: tuple[int, int, int, int]) -> NDArray[A
 def to_frame(picture: Picture, pix_fmt: str, by: VideoReformatter) -> VideoFrame:
     """A picture as a frame for an encoder, in BT.709; alpha is left out where the pixel format has none.
 
-    by: what converts the pictures of a film, one after the other. Odd sides that the format has no chroma for are made even: the last row and column are there twice.
+    by: what converts the pictures of a film, one after the other. Odd sides that the format has no chroma for are made
+    even: the last row and column are there twice.
     """
     import av
 
