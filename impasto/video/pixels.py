@@ -76,7 +76,7 @@ def to_picture(
     if not frame.format.is_rgb:
         source["src_colorspace"] = _SWS[matrix_of(color, (frame.width, frame.height))]
         source["src_color_range"] = FULL if color.full_range else LIMITED
-    converted = by.reformat(frame, *size, name, dst_color_range=FULL, interpolation=EXACTLY, threads=1, **source)
+    converted = by.reformat(frame, *size, name, dst_color_range=FULL, interpolation=EXACTLY, **source)
     array = upright(converted.to_ndarray(), _display_matrix(frame))
     samples = np.ascontiguousarray(array[..., :3])
     if deep and source and _white_is_65280():
@@ -174,7 +174,7 @@ def to_frame(picture: Picture, pix_fmt: str, by: VideoReformatter) -> VideoFrame
     frame = av.VideoFrame.from_ndarray(array, name)
     rgb = wanted.is_rgb
     frame = by.reformat(
-        frame, format=pix_fmt, interpolation=EXACTLY, threads=1, dst_colorspace=None if rgb else 1,
+        frame, format=pix_fmt, interpolation=EXACTLY, dst_colorspace=None if rgb else 1,
         dst_color_range=FULL if rgb else LIMITED,
     )  # fmt: skip
     frame.colorspace = 0 if rgb else 1
