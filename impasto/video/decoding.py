@@ -190,12 +190,12 @@ def video_of(container: InputContainer, path: Path) -> VideoStream:
     usable = [stream for stream in streams if stream.codec_context is not None]
     if not usable:
         raise ImpastoError(f"film {path} is of a codec that this FFmpeg does not decode")
-    return next((stream for stream in usable if stream.disposition & 1), usable[0])
+    return next((stream for stream in usable if stream.disposition.value & 1), usable[0])
 
 
 def is_cover(stream: Any) -> bool:
     """Whether a video stream is a picture that goes with the file (attached_pic, timed_thumbnails)."""
-    return bool(stream.disposition & (1 << 10 | 1 << 11))
+    return bool(stream.disposition.value & (1 << 10 | 1 << 11))
 
 
 def has_alpha_beside(stream: Any) -> bool:

@@ -236,12 +236,12 @@ class _Join:
         verb, it = ("are", "them") if stream.type == "subtitle" else ("is", "it")
         self._notes.append(f"{what} {verb} left out: {self._suffix} does not hold {it}")
 
-    def _tagged(self, out: Stream, stream: Stream) -> Stream:
+    def _tagged(self, out: Any, stream: Any) -> Any:
         tags = _kept(stream.metadata)
         if self._format == "mov" and "language" in tags:
             tags["language"] = _QUICKTIME_LANGUAGES.get(tags["language"], tags["language"])
         out.metadata.update(tags)
-        out.disposition = stream.disposition
+        out.disposition = stream.disposition.value
         return out
 
     def _chapters(self) -> list[Any]:

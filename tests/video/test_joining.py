@@ -222,7 +222,7 @@ def test_dispositions_and_several_tracks(tmp_path: Path) -> None:
         sounds = [out.add_stream_from_template(container.streams.audio[0]) for _ in range(2)]
         for sound, language, title in zip(sounds, ("eng", "deu"), ("Film", "Comment"), strict=True):
             sound.metadata.update({"language": language, "title": title})
-        sounds[1].disposition = av.stream.Disposition.comment
+        sounds[1].disposition = av.stream.Disposition.comment.value
         for packet in container.demux(video=0, audio=0):
             if packet.pts is not None:
                 packets = [(packet, video)] if packet.stream.type == "video" else [(packet, sounds[0])]
