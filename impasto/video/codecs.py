@@ -84,8 +84,8 @@ def choose_encoding(
     """How a film is encoded for a file of this name.
 
     By default as H.264 with 8 bits, as VP9 in WebM; a film with alpha as ProRes 4444 in .mov, as VP9 in WebM, as FFV1
-    in .mkv. A codec that is named keeps a depth of 16 as 10 bits (FFV1: all), and alpha where it can; where it cannot,
-    the film is laid over white. What the film has beyond decides nothing else.
+    in .mkv. A codec that is named keeps a depth of 16 as 10 bits (FFV1: all) where its encoder can, and alpha; where
+    it has none, the film is laid over white.
 
     Raises:
         ImpastoError: no such codec, not in such a file, a quality out of range, or this FFmpeg has no encoder for it.
@@ -106,17 +106,19 @@ def choose_encoding(
             f"{suffix} does not hold {one.name}: name the film with {' or '.join(one.suffixes)}, "
             f"or choose of its codecs ({others})"
         )
-    _check_encoder(one)
+    known = _known_to_encoder(one)
     shallow, deep, alpha8, alpha16 = one.pix_fmts
+    deep = deep if depth == 16 and deep in known else shallow
     with_alpha = "" if suffix == ".mp4" else alpha16 if depth == 16 else alpha8
-    return Encoding(one.name, (with_alpha if alpha else "") or (deep if depth == 16 else shallow), quality)
+    return Encoding(one.name, (with_alpha if alpha else "") or deep, quality)
 
 
-def _check_encoder(codec: Codec) -> None:
+def _known_to_encoder(codec: Codec) -> set[str]:
+    """The pixel formats that this FFmpeg's encoder takes: libvpx, for one, is often built for 8 bits alone."""
     import av
 
     try:
-        av.Codec(codec.encoder, "w")
+        return {one.name for one in av.Codec(codec.encoder, "w").video_formats or ()}
     except ValueError:  # PyAV's UnknownCodecError
         raise ImpastoError(
             f"this FFmpeg cannot encode {codec.name} (it has no {codec.encoder}): choose another codec, "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImpastoError
 from ..files import part_of
+from . import matroska
 from .codecs import CONTAINERS
 from .decoding import is_cover, opened, origin_of, video_of
 from .failures import told
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-# A player that loads the film from the web starts at once. What FFmpeg calls experimental in MP4 is copied, too.
-_OPTIONS = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
+# What FFmpeg calls experimental in MP4 is copied, too.
 _STRICT = {"strict": "experimental"}
 # What audio becomes that a container does not hold, with its bit rate a channel.
 _SPARE_AUDIO = {"webm": ("libopus", 64_000)}
@@ -37,6 +37,11 @@ _OF_A_FILE = (
     "major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "vendor_id", "duration", "bps",
     "number_of_", "_statistics", "alpha_mode", "source_id",
 )  # fmt: skip
+# QuickTime knows languages by ISO 639-2's other codes, where there are two.
+_QUICKTIME_LANGUAGES = {
+    "ces": "cze", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice",
+    "kat": "geo", "mkd": "mac", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo", "sqi": "alb", "zho": "chi",
+}  # fmt: skip
 _PRORES_TAGS = ("apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
 _FROM_BEFORE = 2  # seconds before a range at which reading starts: what began earlier may still go on
 _Timed = tuple[Fraction, "Packet[Any]"]
@@ -135,7 +140,7 @@ class _Join:
     ) -> None:  # fmt: skip
         import av
 
-        self._parts, self._film = parts, film
+        self._part, self._parts, self._film = part, parts, film
         self._tick = parts[0].time_base
         self._shift, self._end, self._cut = shift, end, from_start
         self._begin = shift * self._tick + origin  # on the source's clock
@@ -143,9 +148,12 @@ class _Join:
         self._origin = origin
         self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
         self._notes: list[str] = []
-        self._out: OutputContainer = av.open(
-            str(part), "w", self._format, container_options=_OPTIONS.get(self._format, {}) | _STRICT
-        )
+        options = _STRICT.copy()
+        if self._format in ("matroska", "webm"):
+            options |= matroska.OPTIONS
+        if self._format in ("mp4", "mov"):
+            options |= {"movflags": "+faststart", "movie_timescale": str(_clock(self._tick))}
+        self._out: OutputContainer = av.open(str(part), "w", self._format, container_options=options)
         self._out.flags |= BITEXACT
 
     def run(self) -> list[str]:
@@ -155,6 +163,8 @@ class _Join:
             others = self._others(copied) if copied else iter(())
             for _, packet in heapq.merge(self._video(), others, key=lambda one: one[0]):
                 self._out.mux(packet)
+        if self._format in ("matroska", "webm") and self._pixel_aspect != 1:
+            matroska.set_pixel_aspect(self._part, self._pixel_aspect)
         return self._notes
 
     def _add_video(self) -> None:
@@ -164,6 +174,7 @@ class _Join:
             stream = self._stream = self._out.add_stream_from_template(template, opaque=True)
             stream.time_base = self._tick
             context, rgb = stream.codec_context, (template.codec_context.pix_fmt or "").startswith(("gbr", "bgr"))
+            context.sample_aspect_ratio = self._pixel_aspect = first.pixel_aspect
             context.color_primaries = context.color_trc = 1
             context.colorspace, context.color_range = (0, 2) if rgb else (1, 1)
             if template.codec_context.name == "hevc" and self._format in ("mp4", "mov"):
@@ -225,9 +236,12 @@ class _Join:
         verb, it = ("are", "them") if stream.type == "subtitle" else ("is", "it")
         self._notes.append(f"{what} {verb} left out: {self._suffix} does not hold {it}")
 
-    def _tagged(self, out: Stream, stream: Stream) -> Stream:
-        out.metadata.update(_kept(stream.metadata))
-        out.disposition = stream.disposition
+    def _tagged(self, out: Any, stream: Any) -> Any:
+        tags = _kept(stream.metadata)
+        if self._format == "mov" and "language" in tags:
+            tags["language"] = _QUICKTIME_LANGUAGES.get(tags["language"], tags["language"])
+        out.metadata.update(tags)
+        out.disposition = stream.disposition.value
         return out
 
     def _chapters(self) -> list[Any]:
@@ -349,6 +363,11 @@ class _Join:
                 yield from out.encode(None)
 
         return handle
+
+
+def _clock(tick: Fraction) -> int:
+    """Ticks a second by which MP4 says where tracks start and end: its usual milliseconds would move the pictures."""
+    return tick.denominator * math.ceil(1000 / tick.denominator) if tick.denominator <= 1_000_000 else 1_000_000
 
 
 def _prores_tag(stream: Any) -> str:

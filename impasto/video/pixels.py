@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import Picture, floats
+from ..images import FloatArray, Picture, floats
 from . import hdr
 from .film import Color
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
 
 # ITU-T H.273's numbers, which FFmpeg uses, of what is told apart here.
 PRIMARIES = {"bt709": 1, "bt470bg": 5, "smpte170m": 6, "bt2020": 9, "smpte431": 11, "smpte432": 12}
@@ -24,6 +26,7 @@ LIMITED, FULL = 1, 2
 _SWS = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
 # Bicubic chroma, of every pixel, rounded as it should be: swscale's defaults are off by up to three levels.
 EXACTLY = 0x4 | 0x2000 | 0x40000
+_TOP, _OPAQUE = 65535, 65535 - (1 << 6)
 HD = (1280, 720)  # px from which untagged video is BT.709
 
 
@@ -57,11 +60,13 @@ def matrix_of(color: Color, size: tuple[int, int]) -> str:
     return "bt709" if size[0] >= HD[0] or size[1] >= HD[1] else "smpte170m"
 
 
-def to_picture(frame: VideoFrame, size: tuple[int, int], alpha: bool, peak: float = hdr.PEAK) -> Picture:
+def to_picture(
+    frame: VideoFrame, size: tuple[int, int], alpha: bool, by: VideoReformatter, peak: float = hdr.PEAK
+) -> Picture:
     """A frame as an upright sRGB picture.
 
-    size: (width, height) of the film before it is turned, which the frame is brought to where it differs. alpha:
-    whether the picture has it. peak: cd/m², of HDR.
+    by: what converts the frames of a film, one after the other. size: (width, height) of the film before it is turned,
+    which the frame is brought to where it differs. alpha: whether the picture has it. peak: cd/m², of HDR.
     """
     color, depth = color_of(frame), depth_of(frame)
     beyond = color.is_hdr or color.primaries in hdr.WIDE
@@ -71,11 +76,11 @@ def to_picture(frame: VideoFrame, size: tuple[int, int], alpha: bool, peak: floa
     if not frame.format.is_rgb:
         source["src_colorspace"] = _SWS[matrix_of(color, (frame.width, frame.height))]
         source["src_color_range"] = FULL if color.full_range else LIMITED
-    converted = frame.reformat(
-        width=size[0], height=size[1], format=name, dst_color_range=FULL, interpolation=EXACTLY, **source
-    )
-    array = upright(_array(converted), _display_matrix(frame))
+    converted = by.reformat(frame, *size, name, dst_color_range=FULL, interpolation=EXACTLY, **source)
+    array = upright(converted.to_ndarray(), _display_matrix(frame))
     samples = np.ascontiguousarray(array[..., :3])
+    if deep and source and _white_is_65280():
+        samples += np.minimum(samples >> 8, _TOP - samples)
     if color.is_hdr:
         primaries = color.primaries if color.primaries in hdr.WIDE else "bt2020"
         samples = hdr.to_sdr(samples, color.transfer, primaries, peak)
@@ -83,12 +88,26 @@ def to_picture(frame: VideoFrame, size: tuple[int, int], alpha: bool, peak: floa
         samples = hdr.narrowed(samples, color.primaries)
     if beyond and depth == 8:
         samples = (samples // 257).astype(np.uint8)
-    return Picture(samples, floats(np.ascontiguousarray(array[..., 3])) if alpha else None, depth)
+    return Picture(samples, _alpha(array[..., 3]) if alpha else None, depth)
 
 
-def _array(frame: VideoFrame) -> NDArray[Any]:
-    """(H, W, 3 or 4) of a packed RGB frame."""
-    return frame.to_ndarray()
+def _alpha(levels: NDArray[Any]) -> FloatArray:
+    """Alpha of 16 bits was made of 10 or more, whose highest is opaque."""
+    alpha = floats(np.ascontiguousarray(levels))
+    if levels.dtype == np.uint16:
+        alpha[levels >= _OPAQUE] = 1
+    return alpha
+
+
+@cache
+def _white_is_65280() -> bool:
+    """Whether swscale takes RGB of 16 bits for RGB of 8 bits shifted, in which white is 255 · 256 (FFmpeg 8 does)."""
+    import av
+
+    frame = av.VideoFrame(16, 16, "yuv420p10le")
+    for plane, value in zip(frame.planes, (940, 512, 512), strict=True):
+        plane.update(np.full(plane.buffer_size // 2, value, np.uint16).tobytes())
+    return int(frame.to_ndarray(format="rgb48le", src_color_range=LIMITED)[8, 8].max()) < _TOP - 128
 
 
 def peak_of(frame: VideoFrame) -> float:
@@ -133,10 +152,11 @@ def upright(array: NDArray[Any], matrix: tuple[int, int, int, int]) -> NDArray[A
     return array
 
 
-def to_frame(picture: Picture, pix_fmt: str) -> VideoFrame:
+def to_frame(picture: Picture, pix_fmt: str, by: VideoReformatter) -> VideoFrame:
     """A picture as a frame for an encoder, in BT.709; alpha is left out where the pixel format has none.
 
-    Odd sides that the format has no chroma for are made even: the last row and column are there twice.
+    by: what converts the pictures of a film, one after the other. Odd sides that the format has no chroma for are made
+    even: the last row and column are there twice.
     """
     import av
 
@@ -147,12 +167,14 @@ def to_frame(picture: Picture, pix_fmt: str) -> VideoFrame:
     if alpha and array.shape[2] == 3:
         array = np.dstack([array, np.full(array.shape[:2], np.iinfo(array.dtype).max, array.dtype)])
     width, height = even_size(picture.size, pix_fmt)
+    if deep and not wanted.is_rgb and _white_is_65280():
+        array = np.dstack([array[..., :3] - (array[..., :3] >> 8), array[..., 3:]])
     array = np.pad(array, ((0, height - array.shape[0]), (0, width - array.shape[1]), (0, 0)), "edge")
     name = ("rgba64le" if alpha else "rgb48le") if deep else ("rgba" if alpha else "rgb24")
     frame = av.VideoFrame.from_ndarray(array, name)
     rgb = wanted.is_rgb
-    frame = frame.reformat(
-        format=pix_fmt, interpolation=EXACTLY, dst_colorspace=None if rgb else 1,
+    frame = by.reformat(
+        frame, format=pix_fmt, interpolation=EXACTLY, dst_colorspace=None if rgb else 1,
         dst_color_range=FULL if rgb else LIMITED,
     )  # fmt: skip
     frame.colorspace = 0 if rgb else 1

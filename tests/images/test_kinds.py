@@ -82,6 +82,14 @@ def test_names(has_extra: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (images.unusable(PurePath(name)) is not None) == looks_so, name
 
 
+def test_films_are_known_by_their_names() -> None:
+    for name in ("a.mp4", "a.MOV", "a.mkv", "a.webm", "a.m2ts", "a.ts", "a.ogv", "a.3gp"):
+        assert images.is_film(PurePath(name)), name
+        assert not images.is_readable(PurePath(name)), name
+    for name in ("a.gif", "a.webp", "a.jpg", "a.mp3", "mp4", "a.psd"):
+        assert not images.is_film(PurePath(name)), name
+
+
 def test_the_summary_counts_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
     names = [PurePath(name) for name in ("a.nef", "b.mov", "c.arw", "d.txt")]
