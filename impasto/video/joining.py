@@ -43,6 +43,7 @@ _QUICKTIME_LANGUAGES = {
     "kat": "geo", "mkd": "mac", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo", "sqi": "alb", "zho": "chi",
 }  # fmt: skip
 _PRORES_TAGS = ("apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
+_NEVER = Fraction(1 << 40)  # seconds
 _FROM_BEFORE = 2  # seconds before a range at which reading starts: what began earlier may still go on
 _Timed = tuple[Fraction, "Packet[Any]"]
 
@@ -53,20 +54,22 @@ def join(
     target: Path,
     start: Fraction | None = None,
     stop: Fraction | None = None,
+    end: Fraction | None = None,
 ) -> list[str]:
     """Join a film's segments and copy what else its source holds; nothing is encoded anew that need not be.
 
     All audio, subtitles, attached fonts, chapters and tags are copied for the range; audio of a codec that the target
-    does not hold is encoded anew, what else it does not hold is left out. The audio ends where the pictures do, also
-    where the segments are only the first of a film's.
+    does not hold is encoded anew, what else it does not hold is left out. Where the segments are only the first of a
+    film's, the audio ends where their pictures do; with the film's last picture all of it is there.
 
     Args:
         segments: in their order; of one film and one encoding.
         source: the film that they were made of; None, or one of pictures only, where nothing is to be copied.
         target: ending in .mp4, .m4v, .mov, .mkv or .webm. It is there at the end, or what was there before is.
         start: seconds since the source's start that become the target's start.
-        stop: seconds since the source's start at which the last picture ends; by default it lasts as long as in the
-            source or, where that is not known, as long as the one before.
+        stop: seconds since the source's start at which the range ends, and the sound and the last picture with it.
+        end: seconds since the source's start at which the last picture ends, where that is known: a frame's time and
+            duration. By default it lasts as long as in the source or else as long as the one before.
 
     Returns:
         What could not be copied as it is, a line each.
@@ -83,9 +86,11 @@ def join(
         origin = Fraction(0) if film is None else origin_of(film, video_of(film, Path(str(source))))
         tick = parts[0].time_base
         shift = math.floor((start or Fraction(0)) / tick)  # ticks: the audio is moved by as much, to the tick
-        end = _end(parts, film, origin, stop, tick)
+        lasts, is_whole = _last_of(film, parts[-1].times[-1] * tick + origin, tick)
+        last = _end(parts, lasts, end if stop is None else stop, tick)
+        until = None if is_whole and stop is None else last * tick + origin
         part = stack.enter_context(part_of(target))
-        return _Join(target, part, parts, film, origin, shift, end, start is not None).run()
+        return _Join(target, part, parts, film, origin, shift, last, until, start is not None).run()
 
 
 def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
@@ -101,42 +106,42 @@ def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
             raise ImpastoError(f"segments {path} and {next_path} overlap")
 
 
-def _end(
-    parts: Sequence[Segment], film: InputContainer | None, origin: Fraction, stop: Fraction | None, tick: Fraction
-) -> int:
-    """The tick at which the last picture ends."""
+def _end(parts: Sequence[Segment], lasts: int, end: Fraction | None, tick: Fraction) -> int:
+    """The tick at which the last picture ends. lasts: ticks of it in the source, or 0. end: seconds, where told."""
     times = [time for part in parts[-2:] for time in part.times[-2:]][-2:]
-    last = times[-1]
-    if stop is not None and stop > last * tick:
-        return max(last + 1, round(stop / tick))
-    gap = last - times[0] if len(times) > 1 else max(1, round(Fraction(1, 25) / tick))
-    return last + (_lasts(film, last * tick + origin, tick) or gap)
+    if end is not None and end > times[-1] * tick:
+        return max(times[-1] + 1, round(end / tick))
+    gap = times[1] - times[0] if len(times) > 1 else max(1, round(Fraction(1, 25) / tick))
+    return times[-1] + (lasts or gap)
 
 
-def _lasts(film: InputContainer | None, time: Fraction, tick: Fraction) -> int:
-    """For how many ticks the source's picture of a time on its clock is shown; 0 where that is not known."""
+def _last_of(film: InputContainer | None, time: Fraction, tick: Fraction) -> tuple[int, bool]:
+    """Of the source's picture of a time on its clock: its ticks, or 0, and whether it is the last one."""
     import av
 
     if film is None:
-        return 0
+        return 0, True
     stream = video_of(film, Path(film.name))
-    wanted = round(time / (stream.time_base or tick))
+    wanted, lasts = round(time / (stream.time_base or tick)), 0
     with contextlib.suppress(av.FFmpegError):
         film.seek(wanted, stream=stream)
         for packet in film.demux(stream):
+            if packet.pts is not None and packet.pts > wanted:
+                return lasts, False
             if packet.pts == wanted and packet.duration:
-                return round(packet.duration * packet.time_base / tick)
-            if packet.dts is not None and packet.dts > wanted:
-                break
-    return 0
+                lasts = round(packet.duration * packet.time_base / tick)
+    return lasts, True
 
 
 class _Join:
-    """One film that is being joined. shift, end: ticks of the source's pictures."""
+    """One film that is being joined.
+
+    shift, end: ticks of the source's pictures. until: seconds on the source's clock from which on nothing is copied.
+    """
 
     def __init__(
         self, target: Path, part: Path, parts: Sequence[Segment], film: InputContainer | None, origin: Fraction,
-        shift: int, end: int, from_start: bool,
+        shift: int, end: int, until: Fraction | None, from_start: bool,
     ) -> None:  # fmt: skip
         import av
 
@@ -144,8 +149,7 @@ class _Join:
         self._tick = parts[0].time_base
         self._shift, self._end, self._cut = shift, end, from_start
         self._begin = shift * self._tick + origin  # on the source's clock
-        self._until = end * self._tick + origin
-        self._origin = origin
+        self._until = until if until is not None else _NEVER
         self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
         self._notes: list[str] = []
         options = _STRICT.copy()

@@ -60,7 +60,7 @@ def yuv_of(rgb: Sequence[float], matrix: str, full_range: bool, bits: int = 8) -
     else:
         scale = 2 ** (bits - 8)
         values = (scale * (219 * y + 16), *(scale * (224 * one + 128) for one in chroma))
-    return tuple(round(value) for value in values)  # type: ignore[return-value]
+    return tuple(round(value) for value in values)
 
 
 def flat_frame(values: Sequence[int], pix_fmt: str, size: tuple[int, int] = SIZE) -> Any:

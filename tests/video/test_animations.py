@@ -22,7 +22,7 @@ def about(alpha: bool = False, loops: int = 0) -> About:
     return About((64, 48), Fraction(10), 4, Fraction(38, 100), Fraction(1, 1000), alpha=alpha, loops=loops)
 
 
-def clear() -> np.ndarray:  # type: ignore[type-arg]
+def clear() -> np.ndarray:
     alpha = np.ones((48, 64), np.float32)
     alpha[:, :32] = 0
     return alpha

@@ -284,7 +284,7 @@ def test_sound_alone_is_no_film(tmp_path: Path, photo: Image.Image) -> None:
             if cover:
                 image = av.open(str(tmp_path / "cover.jpg"))
                 picture = target.add_stream_from_template(image.streams.video[0], opaque=True)
-                picture.disposition = av.stream.Disposition.attached_pic.value
+                picture.disposition = av.stream.Disposition.attached_pic.value  # type: ignore[assignment]
                 shown = next(image.demux(video=0))
                 shown.stream = picture
                 target.mux(shown)

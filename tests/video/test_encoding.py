@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -307,3 +309,8 @@ def test_a_clip_is_written_again(tmp_path: Path) -> None:
         assert [frame.time for frame in one.frames()] == [frame.time for frame in other.frames()]
         assert other.about.rate == one.about.rate
         assert other.about.audio == one.about.audio
+
+
+def test_nothing_is_imported_before_a_film_is_opened() -> None:
+    code = "import impasto.video, sys; sys.exit(bool({'av', 'cv2', 'torch'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True)

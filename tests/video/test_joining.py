@@ -222,7 +222,7 @@ def test_dispositions_and_several_tracks(tmp_path: Path) -> None:
         sounds = [out.add_stream_from_template(container.streams.audio[0]) for _ in range(2)]
         for sound, language, title in zip(sounds, ("eng", "deu"), ("Film", "Comment"), strict=True):
             sound.metadata.update({"language": language, "title": title})
-        sounds[1].disposition = av.stream.Disposition.comment.value
+        sounds[1].disposition = av.stream.Disposition.comment.value  # type: ignore[assignment]
         for packet in container.demux(video=0, audio=0):
             if packet.pts is not None:
                 packets = [(packet, video)] if packet.stream.type == "video" else [(packet, sounds[0])]
@@ -242,20 +242,25 @@ def test_dispositions_and_several_tracks(tmp_path: Path) -> None:
 
 
 def test_the_last_frame_lasts(tmp_path: Path) -> None:
-    """As long as in the source, or until `stop`."""
+    """As long as in the source, or until it is told; the sound beyond it is there unless the range ends before."""
     source = make_clip(tmp_path / "in.mp4", 6, audio="aac", audio_seconds=3)
     made = segments(source, [None, None])
-    for stop, lasts in ((None, Fraction(1, 12)), (Fraction(5, 2), Fraction(25, 12))):
-        join(made, source, tmp_path / "out.mp4", stop=stop)
-        with open_film(tmp_path / "out.mp4") as film:
-            assert list(film.frames())[-1].duration == lasts
+    for name, options, lasts, sound in (
+        ("a.mp4", {}, Fraction(1, 12), 3.0), ("b.mp4", {"end": Fraction(5, 2)}, Fraction(25, 12), 3.0),
+        ("c.mp4", {"stop": Fraction(5, 2)}, Fraction(25, 12), 2.5), ("a.mkv", {}, Fraction(83, 1000), 3.0),
+    ):  # fmt: skip
+        join(made, source, tmp_path / name, **options)
+        with open_film(tmp_path / name) as film:
+            assert abs(list(film.frames())[-1].duration - lasts) <= Fraction(name == "a.mkv", 1000)
+        assert float(packets_of(tmp_path / name)[-1][0]) == pytest.approx(sound, abs=0.05)
+    assert packets_of(tmp_path / "a.mp4") == packets_of(source)
 
 
 def test_a_source_of_pictures_alone(tmp_path: Path) -> None:
     images = [Image.fromarray(picture) for picture in moving(3)]
     images[0].save(tmp_path / "in.webp", save_all=True, append_images=images[1:], duration=[100, 50, 700])
     made = segments(tmp_path / "in.webp", [None, None])
-    assert join(made, tmp_path / "in.webp", tmp_path / "out.mp4", stop=Fraction(17, 20)) == []
+    assert join(made, tmp_path / "in.webp", tmp_path / "out.mp4", end=Fraction(17, 20)) == []
     assert times(tmp_path / "out.mp4") == [0, Fraction(1, 10), Fraction(3, 20)]
 
 
