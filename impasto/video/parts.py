@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,10 @@ class Parts:
     def state(self, part: Part) -> dict[str, NDArray[Any]] | None:
         """What the part after this one begins from; None if it is lost."""
         try:
-            with np.load(self._state(part.shot, part.number), allow_pickle=False) as values:
+            data = self._state(part.shot, part.number).read_bytes()
+            with np.load(io.BytesIO(data), allow_pickle=False) as values:
                 return dict(values)
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, BadZipFile):
             return None
 
     def remove(self) -> None:

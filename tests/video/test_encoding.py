@@ -82,7 +82,8 @@ def test_flat_colours_come_back(suffix: str, codec: str, depth: int, tmp_path: P
     for color, frame in zip(COLORS, found, strict=True):
         error = np.abs(frame.picture.pixels * 255 - color)
         assert error.mean() <= (1.6 if codec != "ffv1" else 0)
-    wide = depth == 16 and codec != "auto" and choose_encoding(path, codec, depth=16) != choose_encoding(path, codec)
+    chosen = choose_encoding(path, codec, depth=depth)
+    wide = depth == 16 and (chosen.rgb or "10" in chosen.pix_fmt)
     with av.open(str(path)) as container:
         context: Any = container.streams.video[0].codec_context
         assert (max(one.bits for one in context.format.components) > 8) == (wide or codec == "prores")
