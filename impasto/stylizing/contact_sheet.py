@@ -22,7 +22,9 @@ LARGEST = 4096  # px a side of a picture on the sheet
 
 
 @dataclass(frozen=True)
-class _Cell:
+class Cell:
+    """A picture on a sheet, and what stands below it."""
+
     picture: Image.Image
     caption: str
 
@@ -62,25 +64,24 @@ def sheet(
     if photo.hidden:
         raise ImpastoError(f"{images.called(image, 'image')} is wholly transparent: there is nothing to paint")
     photo = photo.resized(images.fit(photo.size, size))
-    step = photo.size[0] + GAP, photo.size[1] + CAPTION + GAP
-    count = len(chosen) + 1
+    step, count = _step(photo.size), len(chosen) + 1
     across = min(columns or math.ceil(math.sqrt(count * step[1] / step[0])), count)
-    whole = across * step[0] + GAP, math.ceil(count / across) * step[1] + GAP
     if on_size:
-        on_size(whole)
-    cells = [_Cell(photo.to_pil(), "photograph")]
+        on_size(_whole(step, count, across))
+    cells = [Cell(photo.to_pil(), "photograph")]
     for index, style in enumerate(chosen):
         stylizer = Stylizer(style, runtime=runtime)
-        cells.append(_Cell(stylizer(photo), stylizer.about.name))
+        cells.append(Cell(stylizer(photo), stylizer.about.name))
         if callback:
             callback(index + 1, len(chosen))
-    return _laid_out(cells, across, step, whole)
+    return laid_out(cells, across)
 
 
-def _laid_out(cells: Sequence[_Cell], columns: int, step: tuple[int, int], size: tuple[int, int]) -> Picture:
-    """Rows of so many cells on a sheet of a size; step: from one to the next."""
+def laid_out(cells: Sequence[Cell], columns: int) -> Picture:
+    """Rows of so many cells, all of one size, on a sheet."""
     width, height = cells[0].picture.size
-    paper = Image.new("RGB", size, PAPER)
+    step = _step((width, height))
+    paper = Image.new("RGB", _whole(step, len(cells), columns), PAPER)
     draw, font = ImageDraw.Draw(paper), ImageFont.load_default(size=15)
     for index, cell in enumerate(cells):
         left, top = GAP + index % columns * step[0], GAP + index // columns * step[1]
@@ -88,6 +89,16 @@ def _laid_out(cells: Sequence[_Cell], columns: int, step: tuple[int, int], size:
         paper.paste(cell.picture.convert("RGB"), (left, top), mask)
         draw.text((left, top + height + 4), _fitting(cell.caption, font, width), INK, font)
     return images.load(paper)
+
+
+def _step(size: tuple[int, int]) -> tuple[int, int]:
+    """From a picture of a size to the next one on the sheet: across, and down."""
+    return size[0] + GAP, size[1] + CAPTION + GAP
+
+
+def _whole(step: tuple[int, int], count: int, columns: int) -> tuple[int, int]:
+    """(width, height) of a sheet."""
+    return columns * step[0] + GAP, math.ceil(count / columns) * step[1] + GAP
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -50,11 +50,18 @@ class Painted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """A frame at the size that it is painted at. samples: without what alpha hides."""
 
     frame: Frame
     samples: Samples
+
+
+def prepared(frame: Frame, size: tuple[int, int]) -> Prepared:
+    """A frame as it is painted. size: (width, height) that is painted."""
+    frame = replace(frame, picture=frame.picture.resized(size))
+    picture = frame.picture
+    return Prepared(frame, picture.samples if picture.hidden else opaque_where_hidden(picture).samples)
 
 
 class FilmPainter:
@@ -69,19 +76,24 @@ class FilmPainter:
         self, painter: Painter, size: tuple[int, int], style: FilmStyle, where: FloatArray | None = None
     ) -> None:
         self.size = style.size_of(size)
-        self._style, self._where = style, where
+        self._painter, self._film_size, self._style, self._where = painter, size, style, where
         self._steady = SteadyPainter(painter, self.size, style.steadiness, style.strength, style.style_scale)
         self._matched: tuple[Moments, Moments] | None = None  # of the paintings, and of the photographs
 
     def paint(self, frames: Iterable[Frame]) -> Iterator[Painted]:
         """See `SteadyPainter.paint`; frames of other sizes are scaled."""
-        for one in self._steady.paint(map(self._prepared, frames)):
+        for one in self._steady.paint(prepared(frame, self.size) for frame in frames):
             if one.motion is None:
                 self._matched = None
             photo, painted = one.frame.samples, one.painted
             put_back(painted, photo, self._style.preserve_color, self._where, self._recoloring(painted, photo))
             picture = replace(one.frame.frame.picture, samples=painted)
             yield Painted(replace(one.frame.frame, picture=picture), photo, one.motion, one.rests, one.ends)
+
+    def anew(self, steadiness: Steadiness | None = None) -> FilmPainter:
+        """Another one that remembers nothing: of the same style model, and held still as this one if none is given."""
+        style = self._style if steadiness is None else replace(self._style, steadiness=steadiness)
+        return FilmPainter(self._painter, self._film_size, style, self._where)
 
     @property
     def state(self) -> dict[str, NDArray[Any]]:
@@ -97,11 +109,6 @@ class FilmPainter:
         if "matched" in values:
             style, photo = (Moments(one[0], one[1:]) for one in values["matched"])
             self._matched = style, photo
-
-    def _prepared(self, frame: Frame) -> _Prepared:
-        frame = replace(frame, picture=frame.picture.resized(self.size))
-        picture = frame.picture
-        return _Prepared(frame, picture.samples if picture.hidden else opaque_where_hidden(picture).samples)
 
     def _recoloring(self, painted: Samples, photo: Samples) -> Callable[[FloatArray], FloatArray] | None:
         if self._style.preserve_color != "match":

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -21,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImpastoError, reason
-from ..files import write_atomically
+from ..files import missing, write_atomically
 
 _KEY = "of.json"
 
@@ -48,14 +50,19 @@ class Parts:
     """The parts of a film.
 
     Args:
-        target: the film. key: what they are made of and how: parts of anything else are thrown away.
+        target: the film. key: what they are made of and how: parts of anything else are thrown away. Without one the
+            folder is there already: another machine has made it.
 
     Raises:
-        ImpastoError: the folder cannot be made or read.
+        ImpastoError: the folder cannot be made or read, or is not there.
     """
 
-    def __init__(self, target: Path, key: Mapping[str, Any]) -> None:
+    def __init__(self, target: Path, key: Mapping[str, Any] | None = None) -> None:
         self.folder = folder_of(target)
+        if key is None:
+            if not os.path.isfile(self.folder / _KEY):
+                raise missing(self.folder, "folder of parts")
+            return
         wanted = json.dumps(key, sort_keys=True, default=str).encode()
         try:
             known = self.folder / _KEY
@@ -86,6 +93,19 @@ class Parts:
         while (part := self._read(shot, number)) is not None:
             yield part
             shot, number = part.following
+
+    def left(self, shot: int | None = None) -> tuple[list[Part], dict[str, NDArray[Any]] | None]:
+        """What painting goes on after: the parts that are done without a gap, and what the next one begins from.
+
+        That is None where it begins a shot. shot: of one shot alone; of all by default.
+        """
+        done = list(takewhile(lambda part: shot in (None, part.shot), self.done(shot or 0)))
+        if not done or done[-1].ends:
+            return done, None
+        state = self.state(done[-1])
+        if state is None:  # lost: its shot is painted again
+            done = [part for part in done if part.shot < done[-1].shot]
+        return done, state
 
     def state(self, part: Part) -> dict[str, NDArray[Any]] | None:
         """What the part after this one begins from; None if it is lost."""

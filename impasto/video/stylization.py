@@ -183,7 +183,7 @@ def stylize_video(
     task = film_task(
         source, style, target, start=start, stop=stop, rate=rate, mask=mask, codec=codec, quality=quality,
         runtime=runtime, precision=precision, strength=strength, style_scale=style_scale, size=size,
-        preserve_color=preserve_color, steadiness=Steadiness() if steadiness is None else steadiness,
+        preserve_color=preserve_color, steadiness=steadiness,
     )  # fmt: skip
     with task.open() as film:
         work = _Work(task, film, began, callback)
@@ -227,12 +227,12 @@ def film_task(
     stop: Seconds | None = None, rate: Seconds | None = None, mask: ImageLike | None = None, codec: str = "auto",
     quality: int = DEFAULT_QUALITY, runtime: str = "auto", precision: str = "auto", **options: Any,
 ) -> FilmTask:  # fmt: skip
-    """What `stylize_video` is asked for. options: fields of `FilmStyle`.
+    """What `stylize_video` is asked for. options: fields of `FilmStyle`; None for their default.
 
     Raises:
         ImpastoError: what can be told to be wrong before any work is done.
     """
-    wanted = FilmStyle(**options)
+    wanted = FilmStyle(**{name: value for name, value in options.items() if value is not None})
     check_options(wanted.strength, wanted.style_scale, wanted.size, wanted.preserve_color)
     first, last, each = (
         _seconds(name, value) for name, value in (("start", start), ("stop", stop), ("rate", rate))
@@ -258,27 +258,15 @@ class _Work:
         self, task: FilmTask, film: Film, began: float, callback: Callable[[FilmStep], object] | None
     ) -> None:
         self._task, self._film, self._began, self._callback = task, film, began, callback
-        if is_pattern(task.target):
-            task.target.parent.mkdir(parents=True, exist_ok=True)
-        self._about = task.about(film.about)
-        self._encoding = task.encoding(self._about)
-        largest = LARGEST_SIDE if self._encoding.codec == "ffv1" else 16_384
-        if max(self._about.size) > largest:
-            raise ImpastoError(f"size {max(self._about.size)} is more than {largest} px: choose a smaller one")
-        self._parts = task.parts(self._about)
+        self._about, self._encoding, self._parts = begun(task, film)
         self._first = task.start or Fraction(0)
         self._total = film.about.duration if task.stop is None else min(task.stop, film.about.duration or task.stop)
-        self._done = list(self._parts.done())
+        self._done, self._state = self._parts.left()
         self._frames, self._reused = 0, 0
         self._end = self._resumed = self._done[-1].end if self._done else self._first
 
     def paint(self) -> bool:
         """Paint what is not there yet; whether nothing interrupted it."""
-        state = None
-        if self._done and not self._done[-1].ends:
-            state = self._parts.state(self._done[-1])
-            if state is None:  # lost: its shot is painted again
-                self._done = [part for part in self._done if part.shot < self._done[-1].shot]
         self._reused = sum(part.frames for part in self._done)
         after = self._done[-1].last + self._film.about.time_base if self._done else self._task.start
         frames = self._film.frames(after, self._task.stop)
@@ -289,8 +277,8 @@ class _Work:
                 raise ImpastoError(f"film {self._task.source} has no frames in that range")
             return True
         painter = self._task.painter(self._film.about)
-        if state is not None:
-            painter.state = state
+        if self._state is not None:
+            painter.state = self._state
         try:
             for part in paint_parts(
                 painter, _chain(first, frames), self._parts, self._about, self._encoding, self._next, self._tell
@@ -334,6 +322,22 @@ class _Work:
         each = seconds / max(float(self._end - self._resumed), 1e-9)
         left = each * float(total - (self._end - self._first))
         self._callback(FilmStep(float(self._end - self._first), float(total), self._frames, seconds, left))
+
+
+def begun(task: FilmTask, film: Film) -> tuple[About, Encoding, Parts]:
+    """What is painted of a film, how its parts are encoded, and where they lie; film: `task.open()`.
+
+    Raises:
+        ImpastoError: it cannot be encoded so, is too large, or nothing can be written there.
+    """
+    about = task.about(film.about)
+    encoding = task.encoding(about)
+    largest = LARGEST_SIDE if encoding.codec == "ffv1" else 16_384
+    if max(about.size) > largest:
+        raise ImpastoError(f"size {max(about.size)} is more than {largest} px: choose a smaller one")
+    if is_pattern(task.target):
+        task.target.parent.mkdir(parents=True, exist_ok=True)
+    return about, encoding, task.parts(about)
 
 
 def paint_parts(
