@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import click
 
 from .. import images
 from ..errors import ImpastoError, one_line
+from ..files import walk
 from ..stylizing.batch import Job
 from ..video import check_film_output, is_animated
 from ..video.sequences import is_pattern
@@ -77,6 +79,21 @@ def is_film(job: Job) -> bool:
     return True
 
 
+def is_named_so(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is a video file's, or numbered pictures'."""
+    return images.is_film(Path(name)) or bool(patterns([os.fspath(name)]))
+
+
+def is_video(job: Job) -> bool:
+    """Whether a job's source is so named."""
+    return is_named_so(job.source)
+
+
+def lie_in(folder: str) -> bool:
+    """Whether there are films in a folder here."""
+    return Path(folder).is_dir() and any(images.is_film(path) for path in walk(Path(folder)))
+
+
 def is_done(job: Job) -> bool:
     """Whether a film is there, whole."""
     from ..video.parts import folder_of
@@ -134,6 +151,15 @@ def paint_film(job: Job, style: str, options: dict[str, Any], progress: FilmProg
     except (ImpastoError, OSError) as error:
         message = one_line(error)
         raise ImpastoError(message if str(job.source) in message else f"{job.source}: {message}") from None
+
+
+def preview_of(
+    job: Job, style: str, options: dict[str, Any], callback: Callable[[float, int], object]
+) -> images.Picture:
+    """A sheet of a few frames. options: keywords of `stylize_video`."""
+    from ..video.preview import preview
+
+    return preview(job.source, style, job.target, callback=callback, **options)
 
 
 def line(result: FilmResult, style: str) -> str:

@@ -14,14 +14,14 @@ from .. import images
 from ..errors import ImpastoError
 from ..files import read_file
 from ..images.masks import load_mask
-from ..stylizing.batch import Done, Job
+from ..stylizing.batch import Done, Job, pictures_under
 from ..stylizing.stylization import Stylizer, check_options
 from . import films
 from .films import FilmOptions
 from .options import option_of
 from .output import echo_json
 from .progress import CountProgress
-from .stylize_files import Asked, done_as_json, line_of, stylize_files, write_preview
+from .stylize_files import Asked, done_as_json, films_on_ray, line_of, stylize_files, write_preview
 
 _option = option_of(Stylizer.picture)
 _loading = option_of(Stylizer)
@@ -54,8 +54,8 @@ PIPE = "-"
 @click.option("--preview", is_flag=True, help="Of a film: only write a sheet of a few frames, before and after, and "
               "how much they flicker.")
 @click.option("--overwrite", is_flag=True, help="Of several images: do those again whose result is there already.")
-@click.option("--ray", "on_ray", is_flag=True, help="Have a Ray cluster stylize one folder or bucket (s3://…) into "
-              "another, -o; it goes on where it was interrupted.")
+@click.option("--ray", "on_ray", is_flag=True, help="Have a Ray cluster stylize one film, shot by shot, or one folder "
+              "or bucket (s3://…) into another, -o; it goes on where it was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
 def command(
@@ -114,11 +114,26 @@ def command(
 
 
 def _on_ray(asked: Asked) -> int:
-    """From a folder or bucket to another."""
+    """From a folder or bucket to another, or from a film to another."""
+    if len(asked.inputs) == 1 and films.is_named_so(asked.inputs[0]):
+        return films_on_ray(asked)
     if len(asked.inputs) != 1 or asked.output is None:
-        raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
+        raise ImpastoError("--ray needs one film, or one folder or bucket, and another for the results: -o FOLDER")
+    moving = films.installed() and films.lie_in(asked.inputs[0])
+    if asked.film.given() and not moving:
+        raise ImpastoError(f"{', '.join(asked.film.given())} is for films, of which there is none")
+    if not moving:
+        return _pictures_on_ray(asked)
+    codes = [films_on_ray(asked)]
+    if pictures_under(Path(asked.inputs[0]))[0]:
+        codes.append(_pictures_on_ray(asked))
+    return max(codes)
+
+
+def _pictures_on_ray(asked: Asked) -> int:
     from ..stylizing.ray_batch import stylize_with_ray
 
+    assert asked.output is not None
     with CountProgress("stylizing", asked.quiet) as progress:
         result = stylize_with_ray(
             asked.inputs[0], asked.output, asked.style, quality=asked.quality, keep_metadata=asked.keep_metadata,

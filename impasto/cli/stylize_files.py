@@ -80,7 +80,8 @@ def stylize_files(asked: Asked) -> int:
     jobs = _jobs(asked, passed_over)
     asked.spare_mask(job.target for job in jobs)
     several = len(jobs) > 1 or Path(asked.inputs[0]).is_dir()
-    moving = [job for job in jobs if films.is_film(job)] if films.installed() else list(filter(_is_named_so, jobs))
+    moves = films.is_film if films.installed() else films.is_video
+    moving = list(filter(moves, jobs))
     if asked.film.given() and not moving:
         raise ImpastoError(f"{', '.join(asked.film.given())} is for films, of which there is none")
     still = [job for job in jobs if job not in moving]
@@ -117,10 +118,6 @@ def _jobs(asked: Asked, passed_over: list[Path]) -> list[Job]:
 
     source = Path(numbered[0])
     return [Job(source, Path(asked.output) if asked.output else default_target(source, Path(asked.style).stem))]
-
-
-def _is_named_so(job: Job) -> bool:
-    return images.is_film(job.source) or bool(films.patterns([str(job.source)]))
 
 
 class _Painted:
@@ -208,7 +205,7 @@ class _Painted:
 def write_preview(asked: Asked) -> int:
     """A sheet of a film instead of the film."""
     passed_over: list[Path] = []
-    jobs = [job for job in _jobs(asked, passed_over) if films.is_film(job) or films.patterns([str(job.source)])]
+    jobs = [job for job in _jobs(asked, passed_over) if films.is_film(job)]
     if len(jobs) != 1:
         raise ImpastoError("--preview is of one film")
     (job,) = jobs
@@ -220,6 +217,33 @@ def write_preview(asked: Asked) -> int:
     width, height = sheet.size
     asked.say(f"{target}  {width}×{height}")
     return 0
+
+
+def films_on_ray(asked: Asked) -> int:
+    """One film, or those in a folder, on a Ray cluster."""
+    from ..video.ray_film import stylize_video_with_ray, stylize_videos_with_ray
+
+    source, name = asked.inputs[0], read_about(find_style(asked.style)).name
+    options = asked.options | asked.loading | asked.film.keywords()
+    with FilmProgress(asked.quiet) as progress:
+        progress.what = Path(source).name
+        if not Path(source).is_dir():
+            result = stylize_video_with_ray(source, asked.style, asked.output, callback=progress.update, **options)
+            tried: list[tuple[Path, FilmResult | None, str]] = [(Path(source), result, "")]
+        else:
+            assert asked.output is not None
+            several = stylize_videos_with_ray(
+                source, asked.style, asked.output, overwrite=asked.overwrite, callback=progress.update, **options
+            )
+            tried = [(one.source, one.result, one.error) for one in several.films]
+    for path, made, error in tried:
+        if made is not None:
+            asked.say(films.line(made, name))
+            for remark in films.remarks(made) if not asked.quiet else ():
+                click.echo(f"impasto: {remark}", err=True)
+        if asked.as_json:
+            echo_json(films.as_json(made, path, name) if made is not None else {"input": str(path), "error": error})
+    return asked.sum_up(None, [f"{path}: {error}" for path, _, error in tried if error], len(tried))
 
 
 # --- what is told ------------------------------------------------------------------------------------------

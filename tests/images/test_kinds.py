@@ -37,7 +37,7 @@ FOREIGN = {
     "a JPEG XL image: save it as PNG or TIFF": b"\xff\x0a" + bytes(100),
     "an OpenEXR image: save it as PNG or TIFF": b"v/1\x01" + bytes(100),
     "a drawing: save it as PNG or TIFF": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "a video": MOVIE,
+    "a video: impasto stylize paints it, with: pip install 'impasto[video]'": MOVIE,
     "an archive: unpack it, and give the folder": zipped(),
     "a web page: download the picture itself": b"\n<!DOCTYPE html><html><body>404</body></html>",
     "a PDF document: save its page as PNG": b"%PDF-1.7\n",
@@ -94,7 +94,7 @@ def test_the_summary_counts_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
     names = [PurePath(name) for name in ("a.nef", "b.mov", "c.arw", "d.txt")]
     assert images.summary(names) == (
-        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video: b.mov"
+        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video (impasto stylize paints it, with: pip install 'impasto[video]'): b.mov"
     )
     assert images.summary([]) == ""
     many = images.summary([PurePath(f"{index}.psd") for index in range(25)])

@@ -24,6 +24,7 @@ from impasto.images import Picture
 from impasto.video import open_film
 from impasto.video import stylization as module
 from impasto.video.film import Frame
+from impasto.video.painting import FilmPainter
 from impasto.video.parts import folder_of
 from impasto.video.steadiness import KEY, Steadiness
 from impasto.video.stylization import FilmResult, FilmStep
@@ -285,7 +286,7 @@ def test_what_is_painted_plays_after_an_interruption(
 def test_an_interruption_before_the_first_frame(
     clip: Path, style_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.FilmPainter, "paint", lambda *_: interrupt())
+    monkeypatch.setattr(FilmPainter, "paint", lambda *_: interrupt())
     with pytest.raises(KeyboardInterrupt):
         stylize_video(clip, style_model, tmp_path / "out.mp4", **EXACT)
     assert not (tmp_path / "out.mp4").exists()
