@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 from pathlib import Path, PurePath
@@ -50,11 +51,11 @@ def test_a_file_that_is_something_else_is_called_what_it_is(told: str, tmp_path:
     """Whatever its name, and where it has none, as in an upload."""
     path = tmp_path / "x.jpg"
     path.write_bytes(FOREIGN[told])
-    assert_raises_line(lambda: images.load(path), rf"x\.jpg is not an image that can be read \(it is {told}\)$")
+    assert_raises_line(lambda: images.load(path), rf"x\.jpg is not an image that can be read \(it is {re.escape(told)}\)$")
     for read in (images.load, images.size_of):
         assert_raises_line(
             lambda read=read: read(FOREIGN[told]),  # type: ignore[misc]
-            rf"^the image is not an image that can be read \(it is {told}\)$",
+            rf"^the image is not an image that can be read \(it is {re.escape(told)}\)$",
         )
 
 
@@ -94,7 +95,8 @@ def test_the_summary_counts_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
     names = [PurePath(name) for name in ("a.nef", "b.mov", "c.arw", "d.txt")]
     assert images.summary(names) == (
-        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video (impasto stylize paints it, with: pip install 'impasto[video]'): b.mov"
+        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video "
+        "(impasto stylize paints it, with: pip install 'impasto[video]'): b.mov"
     )
     assert images.summary([]) == ""
     many = images.summary([PurePath(f"{index}.psd") for index in range(25)])
