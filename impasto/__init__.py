@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from .stylizing.contact_sheet import sheet
     from .stylizing.stylization import Stylizer, stylize
     from .training import TRAINING_PRESETS, TrainingPreset, TrainingResult, TrainingStep, pack, train
+    from .video.steadiness import Steadiness
+    from .video.stylization import FilmResult, FilmStep, stylize_frames, stylize_video
 
 __all__ = [
-    "PRESETS", "TRAINING_PRESETS", "About", "ImpastoError", "Losses", "Picture", "Plan", "Preset", "Result", "Step",
-    "Style", "Stylizer", "TrainingPreset", "TrainingResult", "TrainingStep", "list_styles", "optimize", "pack",
-    "read_about", "sheet", "stylize", "train",
+    "PRESETS", "TRAINING_PRESETS", "About", "FilmResult", "FilmStep", "ImpastoError", "Losses", "Picture", "Plan",
+    "Preset", "Result", "Steadiness", "Step", "Style", "Stylizer", "TrainingPreset", "TrainingResult", "TrainingStep",
+    "list_styles", "optimize", "pack", "read_about", "sheet", "stylize", "stylize_frames", "stylize_video", "train",
 ]  # fmt: skip
 
 _HOMES = {
@@ -41,6 +43,8 @@ _HOMES = {
     "TRAINING_PRESETS": "training", "TrainingPreset": "training", "TrainingResult": "training",
     "TrainingStep": "training", "train": "training", "pack": "training",
     "About": "styles.model", "read_about": "styles.model", "Stylizer": "stylizing.stylization",
+    "FilmResult": "video.stylization", "FilmStep": "video.stylization", "Steadiness": "video.steadiness",
+    "stylize_frames": "video.stylization", "stylize_video": "video.stylization",
     "stylize": "stylizing.stylization", "list_styles": "styles", "sheet": "stylizing.contact_sheet",
 }  # fmt: skip
 __getattr__ = attributes(__name__, _HOMES)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 if TYPE_CHECKING:
     from ..optimizing.optimization import Step
     from ..training import TrainingStep
+    from ..video.stylization import FilmStep
 
 LINE_EVERY = 5.0  # seconds between plain lines
 
@@ -128,3 +129,23 @@ class CountProgress(_Progress):
     def update(self, done: float, total: int) -> None:
         """So many of so many."""
         self._show(done, total, f"{self._what} {done:.3g}/{total}", what=self._what)
+
+
+class FilmProgress(_Progress):
+    """A context that is told every `FilmStep` of a film."""
+
+    columns = (
+        TextColumn("{task.fields[what]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[left]} left"),
+    )  # fmt: skip
+    fields = ("what", "speed", "left")
+
+    def __init__(self, quiet: bool = False) -> None:
+        super().__init__(quiet)
+        self.what = ""  # is painted
+
+    def update(self, step: FilmStep) -> None:
+        """Show one more frame."""
+        speed, left = f"{step.rate:.2f} frames/s", clock(step.remaining)
+        line = f"{self.what}  {clock(step.done)}/{clock(step.total)}  {speed}  {left} left"
+        self._show(min(step.done, step.total), step.total, line, what=self.what, speed=speed, left=left)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 
 from .. import images
 from ..errors import ImpastoError
-from ..files import read_file, same_file
+from ..files import read_file
 from ..images.masks import load_mask
-from ..stylizing.batch import Done, Job, find_jobs, run_jobs
+from ..stylizing.batch import Done, Job, pictures_under
 from ..stylizing.stylization import Stylizer, check_options
+from . import films
+from .films import FilmOptions
 from .options import option_of
 from .output import echo_json
 from .progress import CountProgress
+from .stylize_files import Asked, done_as_json, films_on_ray, line_of, stylize_files, write_preview
 
 _option = option_of(Stylizer.picture)
 _loading = option_of(Stylizer)
@@ -39,39 +40,56 @@ PIPE = "-"
 @click.option("--preserve-color", flag_value="luminance", help="Keep the photo's colours: paint only its luminance.")
 @click.option("--match-color", "preserve_color", flag_value="match", help="Move the painted colours to the photo's.")
 @_option("--mask", metavar="FILE", help="White where the style goes; the photo stays elsewhere.")
-@click.option("--quality", type=click.IntRange(1, 100), default=images.DEFAULT_QUALITY, show_default=True,
-              help="Of JPEG, WebP, AVIF and HEIC.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC (92 by default) and of video "
+              "(90), at which no loss is seen.")
 @click.option("--keep-metadata", is_flag=True, help="Keep the photo's date, author, copyright and camera (EXIF).")
 @_loading("--runtime", help="openvino, onnxruntime or auto.")
 @_loading("--precision", help="auto (bfloat16 where the processor computes in it) or float32.")
+@click.option("--from", "start", type=films.Time(), help="Of a film: where to begin, as 12.5, 1:30 or 1:02:03.")
+@click.option("--to", "stop", type=films.Time(), help="Of a film: where to end.")
+@click.option("--codec", default="auto", show_default=True, help="Of a film: h264, h265, av1, vp9, prores or ffv1.")
+@click.option("--rate", type=click.FloatRange(0, 1000, min_open=True), help="Of numbered pictures as a film: how many "
+              "a second; 24 by default.")
+@click.option("--frame-by-frame", is_flag=True, help="Of a film: do not hold it still.")
+@click.option("--preview", is_flag=True, help="Of a film: only write a sheet of a few frames, before and after, and "
+              "how much they flicker.")
 @click.option("--overwrite", is_flag=True, help="Of several images: do those again whose result is there already.")
-@click.option("--ray", "on_ray", is_flag=True, help="Have a Ray cluster stylize one folder or bucket (s3://…) into "
-              "another, -o; it goes on where it was interrupted.")
+@click.option("--ray", "on_ray", is_flag=True, help="Have a Ray cluster stylize one film, shot by shot, or one folder "
+              "or bucket (s3://…) into another, -o; it goes on where it was interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no notes.")
 def command(
     inputs: tuple[str, ...],
     style: str,
     output: str | None,
-    quality: int,
+    quality: int | None,
     keep_metadata: bool,
     runtime: str,
     precision: str,
+    start: float | None,
+    stop: float | None,
+    codec: str,
+    rate: float | None,
+    frame_by_frame: bool,
+    preview: bool,
     overwrite: bool,
     on_ray: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Paint photographs in a style.
+    """Paint photographs and films in a style.
 
-    INPUT is an image, a folder (searched recursively, its tree is kept; what is there already stays, however it was
-    painted), or - for stdin. -o - writes to stdout, JPEG for a JPEG image, else PNG.
+    INPUT is an image, a film (video, an animated GIF, WebP or PNG, or numbered pictures as in frames/%05d.png), a
+    folder (searched recursively, its tree is kept; what is there already stays, however it was painted), or - for
+    stdin. -o - writes to stdout, JPEG for a JPEG image, else PNG. A film that was interrupted goes on with the same
+    command.
 
     \b
     impasto stylize photo.jpg --style great-wave
     impasto stylize photo.jpg --style great-wave --strength 0.6 --style-scale 1.5 -o out.png
     impasto stylize photos/ --style mine.onnx -o painted/
+    impasto stylize film.mp4 --style great-wave --from 0:10 --to 0:25
     cat photo.jpg | impasto stylize - --style great-wave > out.jpg
     """
     check_options(options["strength"], options["style_scale"], options["size"], options["preserve_color"])
@@ -80,109 +98,42 @@ def command(
         options["mask"] = read_file(mask, "mask")
         load_mask(mask, "mask")
     loading = {"runtime": runtime, "precision": precision}
-    asked = _Asked(inputs, output, style, mask, quality, keep_metadata, overwrite, as_json, quiet, loading, options)
+    film = FilmOptions(start, stop, rate, codec, quality, frame_by_frame)
+    chosen = images.DEFAULT_QUALITY if quality is None else quality
+    asked = Asked(
+        inputs, output, style, mask, chosen, keep_metadata, overwrite, as_json, quiet, loading, options, film
+    )
+    if preview:
+        return write_preview(asked)
     if on_ray:
         return _on_ray(asked)
-    return _pipe(asked) if PIPE in inputs or output == PIPE else _files(asked)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the command line asks for. loading: keywords of `Stylizer`. options: of `Stylizer.picture`."""
-
-    inputs: tuple[str, ...]
-    output: str | None
-    style: str
-    mask: str | None
-    quality: int
-    keep_metadata: bool
-    overwrite: bool
-    as_json: bool
-    quiet: bool
-    loading: dict[str, str]
-    options: dict[str, Any]
-
-    def stylizer(self) -> Stylizer:
-        return Stylizer(self.style, **self.loading)
-
-    def spare_mask(self, targets: Iterable[Path]) -> None:
-        """Refuse to write over it."""
-        if self.mask is not None and any(same_file(target, Path(self.mask)) for target in targets):
-            raise ImpastoError(f"output {self.mask} would overwrite the mask")
-
-    def say(self, line: str) -> None:
-        """For people, if any are to read it."""
-        if not self.quiet and not self.as_json:
-            click.echo(line)
-
-    def sum_up(self, line: str, failures: Sequence[str], tried: int) -> int:
-        """Of several pictures: what was made in a line, then what failed. Returns the exit code."""
-        self.say(line)
-        for failure in failures:
-            click.echo(f"impasto: {failure}", err=True)
-        if failures:
-            click.echo(f"impasto: {len(failures)} of {tried} images failed", err=True)
-        return 1 if failures else 0
-
-    def report_passed_over(self, files: Sequence[PurePath]) -> None:
-        """Of what lies in a folder: what looks like a picture and cannot be used."""
-        if files and not self.quiet:
-            click.echo(f"impasto: passed over {images.summary(files)}", err=True)
+    return _pipe(asked) if PIPE in inputs or output == PIPE else stylize_files(asked)
 
 
 # --- three ways to a picture -------------------------------------------------------------------------------
 
 
-def _files(asked: _Asked) -> int:
-    """From files and folders to files."""
-    passed_over: list[Path] = []
-    jobs = find_jobs(asked.inputs, asked.output, Path(asked.style).stem, passed_over.append)
-    asked.spare_mask(job.target for job in jobs)
-    several = len(jobs) > 1 or Path(asked.inputs[0]).is_dir()
-    stylizer = asked.stylizer()
-    finished: list[Done] = []
-    interrupted = False
-    with CountProgress("stylizing", asked.quiet) as progress:
-
-        def on_done(done: Done) -> None:
-            finished.append(done)
-            if several:
-                progress.update(len(finished), len(jobs))
-            if asked.as_json:
-                echo_json(_as_json(done, stylizer))
-
-        try:
-            run_jobs(
-                jobs, stylizer, asked.options, asked.quality, asked.overwrite or not several, on_done,
-                lambda share: progress.update(len(finished) + share, len(jobs)) if share < 1 else None,
-                asked.keep_metadata,
-            )  # fmt: skip
-        except KeyboardInterrupt:
-            if not finished:
-                raise
-            interrupted = True
-    failures = [done.error for done in finished if done.error]
-    if several:
-        code = asked.sum_up(_summary(finished), failures, len(finished))
-    elif failures:
-        raise ImpastoError(failures[0])
-    else:
-        code = 0
-        asked.say(_line(finished[0], stylizer))
-    asked.report_passed_over(passed_over)
-    if interrupted:
-        left = len(jobs) - len(finished)
-        again = "" if asked.overwrite else ": the same command goes on"
-        click.echo(f"impasto: interrupted with {left} to do{again}", err=True)
-    return 130 if interrupted else code
-
-
-def _on_ray(asked: _Asked) -> int:
-    """From a folder or bucket to another."""
+def _on_ray(asked: Asked) -> int:
+    """From a folder or bucket to another, or from a film to another."""
+    if len(asked.inputs) == 1 and films.is_named_so(asked.inputs[0]):
+        return films_on_ray(asked)
     if len(asked.inputs) != 1 or asked.output is None:
-        raise ImpastoError("--ray needs one folder or bucket, and another for the results: -o FOLDER")
+        raise ImpastoError("--ray needs one film, or one folder or bucket, and another for the results: -o FOLDER")
+    moving = films.installed() and films.lie_in(asked.inputs[0])
+    if asked.film.given() and not moving:
+        raise ImpastoError(f"{', '.join(asked.film.given())} is for films, of which there is none")
+    if not moving:
+        return _pictures_on_ray(asked)
+    codes = [films_on_ray(asked)]
+    if pictures_under(Path(asked.inputs[0]))[0]:
+        codes.append(_pictures_on_ray(asked))
+    return max(codes)
+
+
+def _pictures_on_ray(asked: Asked) -> int:
     from ..stylizing.ray_batch import stylize_with_ray
 
+    assert asked.output is not None
     with CountProgress("stylizing", asked.quiet) as progress:
         result = stylize_with_ray(
             asked.inputs[0], asked.output, asked.style, quality=asked.quality, keep_metadata=asked.keep_metadata,
@@ -199,7 +150,7 @@ def _on_ray(asked: _Asked) -> int:
     return code
 
 
-def _pipe(asked: _Asked) -> int:
+def _pipe(asked: Asked) -> int:
     """From stdin or a file to stdout or a file."""
     if len(asked.inputs) > 1:
         raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
@@ -229,33 +180,6 @@ def _pipe(asked: _Asked) -> int:
     images.save(picture, target, asked.quality, kept)
     done = Done(Job(Path(PIPE), target), picture.size, time.perf_counter() - start)
     if asked.as_json:
-        echo_json(_as_json(done, stylizer))
-    asked.say(_line(done, stylizer))
+        echo_json(done_as_json(done, stylizer))
+    asked.say(line_of(done, stylizer))
     return 0
-
-
-# --- what is told ------------------------------------------------------------------------------------------
-
-
-def _summary(finished: Sequence[Done]) -> str:
-    made = [done for done in finished if done.size]
-    there, failed = sum(done.skipped for done in finished), sum(bool(done.error) for done in finished)
-    skipped = f", {there} were there already (--overwrite does them again)" if there else ""
-    pictures = "picture" if len(made) == 1 else "pictures"
-    seconds = sum(done.seconds for done in made)
-    return f"{len(made)} {pictures} in {seconds:.1f} s{skipped}{f', {failed} failed' if failed else ''}"
-
-
-def _line(done: Done, stylizer: Stylizer) -> str:
-    width, height = done.size or (0, 0)
-    return f"{done.job.target}  {width}×{height}  {stylizer.about.name}  {done.seconds:.2f} s  {stylizer.runtime}"
-
-
-def _as_json(done: Done, stylizer: Stylizer) -> dict[str, Any]:
-    values: dict[str, Any] = {"input": str(done.job.source), "output": str(done.job.target)}
-    if done.size:
-        values |= {"size": list(done.size), "seconds": round(done.seconds, 4)}
-    values |= {"style": stylizer.about.name, "runtime": stylizer.runtime}
-    if done.error:
-        values["error"] = done.error
-    return values | ({"skipped": True} if done.skipped else {})

@@ -40,6 +40,7 @@ _PRESETS = "; ".join(f"{name} ({preset.source})" for name, preset in TRAINING_PR
 @_option("--content-weight", type=float)
 @_option("--style-weight", type=float)
 @_option("--tv-weight", type=float, help="Total variation: smoothness.")
+@_option("--stability-weight", type=float, help="For film: strokes that hold still; 0 is without.")
 @_option("--style-loss", help="See `impasto optimize --help`.")
 @_option("--style-scale", type=float, help="Stroke size: 2 doubles it.")
 @_option("--batch-size", type=int, help="Photographs in a batch.")

@@ -46,7 +46,7 @@ SUFFIXES = (
     ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".avif", *HEIC.suffixes, *RAW.suffixes,
 )  # fmt: skip
 VIDEO = Kind(
-    "video", "", (
+    "video", "impasto stylize paints it, with: pip install 'impasto[video]'", (
         ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".mts", ".m2ts",
         ".3g2", ".asf", ".divx", ".f4v", ".mxf", ".ogv", ".qt", ".ts", ".vob",
     ), (b"\x1a\x45\xdf\xa3",), (

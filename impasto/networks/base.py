@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import ImpastoError
 from ..images.strength import unpainted_share
+from .layers import Grain
 
 
 class ImageTransformationNetwork(nn.Module, ABC):
@@ -53,10 +56,32 @@ class ImageTransformationNetwork(nn.Module, ABC):
             raise ImpastoError(f"an image of {width}×{height} px is too small: at least {self.smallest} px a side")
         if strength is None:
             strength = image.new_ones(image.shape[0])
-        before, step = self.margin, self.multiple
-        after = [before + (-side - 2 * before) % step for side in (width, height)]
-        padded = F.pad(image, (before, after[0], before, after[1]), mode="reflect")
+        padded = F.pad(image, self._padding(height, width), mode="reflect")
         return self.paint(padded, strength.view(-1, 1, 1, 1))[..., :height, :width]
+
+    def _padding(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Left, right, above and below, in px."""
+        before, step = self.margin, self.multiple
+        right, below = (before + (-side - 2 * before) % step for side in (width, height))
+        return before, right, before, below
+
+    @contextlib.contextmanager
+    def carried(self, flow: Tensor) -> Iterator[None]:
+        """Meanwhile, strokes of (B, 3, H, W) images begin from noise that has moved with what is in them.
+
+        flow: (B, 2, H, W) px right and down, see `training.motion`. A network without such noise has nothing to move.
+        """
+        grains = [module for module in self.modules() if isinstance(module, Grain)]
+        if grains:
+            padded = F.pad(flow, self._padding(*flow.shape[-2:]), mode="replicate")
+            cells = F.avg_pool2d(padded, self.grain_cell) / self.grain_cell
+            for grain in grains:
+                grain.carry(cells)
+        try:
+            yield
+        finally:
+            for grain in grains:
+                grain.carry(None)
 
     def vary(self, random: np.random.Generator) -> None:
         """Called before each batch of a training: change what is random in the network, if there is anything."""

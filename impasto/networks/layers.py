@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..images.grain import interpolation
+
 EPSILON = 1e-5
 
 
@@ -93,7 +95,7 @@ class Grained(nn.Module):
         self.weight = nn.Parameter(torch.empty(channels, 1, 1).normal_(std=0.1))
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """x: (B, channels, H, W). noise: (1, 1, H, W)."""
+        """x: (B, channels, H, W). noise: (1, 1, H, W), or (B, 1, H, W)."""
         return x + self.weight.to(x.dtype) * noise.to(x.dtype)
 
 
@@ -111,27 +113,58 @@ class Grain(Grained):
     """
 
     SIDE = 240  # of a quarter of the resolution: 960 px
+    FINER = 4  # samples to an entry where the map moves by parts of one; between those it is interpolated bilinearly
     map: Tensor
     phase: Tensor
+    finer: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
         noise = np.random.default_rng(0).standard_normal((1, 1, self.SIDE, self.SIDE)).astype(np.float16)  # as in files
         self.register_buffer("map", torch.from_numpy(noise).float())
         self.register_buffer("phase", torch.zeros(2, dtype=torch.long), persistent=False)
+        matrix = torch.from_numpy(interpolation(self.SIDE, self.FINER)).float()
+        self.register_buffer("finer", matrix, persistent=False)
+        self._carried: tuple[Tensor, Tensor] | None = None  # the map at its finer samples, and the flow
 
     def vary(self, random: np.random.Generator) -> None:
         """Move the map, for the next batch of a training."""
         self.phase.copy_(torch.from_numpy(random.integers(self.SIDE, size=2)))
 
+    def carry(self, flow: Tensor | None) -> None:
+        """Let the map move, each image of a batch its own way, until it is told None.
+
+        flow: (B, 2, H, W) in entries, right and down, by which what is at each place has come there; of the whole
+            padded image, in whose middle the noise lies.
+        """
+        self._carried = None if flow is None else (self.finer @ self.map[0, 0] @ self.finer.T, flow)
+
     def noise(self, height: int, width: int) -> Tensor:
-        """(1, 1, height, width) of the map."""
+        """(1, 1, height, width) of the map, or (B, 1, height, width) where it is carried."""
+        if self._carried is not None:
+            finer, flow = self._carried
+            above, left = (flow.shape[-2] - height) // 2, (flow.shape[-1] - width) // 2
+            across, down = flow[..., above : above + height, left : left + width].unbind(1)
+            rows = torch.arange(height, device=flow.device)[:, None] + self.phase[0] - down
+            columns = torch.arange(width, device=flow.device) + self.phase[1] - across
+            return _periodic(finer, self.FINER * rows, self.FINER * columns)[:, None]
         if self.training:
             rows, columns = (torch.arange(side, device=self.map.device) for side in (height, width))
             noise = self.map.index_select(2, (rows + self.phase[0]) % self.SIDE)
             return noise.index_select(3, (columns + self.phase[1]) % self.SIDE)
         repeats = ((side + self.SIDE - 1) // self.SIDE for side in (height, width))
         return self.map.repeat(1, 1, *repeats)[..., :height, :width]
+
+
+def _periodic(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Samples of an image (H, W) that repeats without end, bilinear between its pixels. Returns the like of `rows`."""
+    top, left = rows.floor(), columns.floor()
+    down, across = rows - top, columns - left
+    above, below = ((top.long() + step) % image.shape[0] for step in (0, 1))
+    before, after = ((left.long() + step) % image.shape[1] for step in (0, 1))
+    upper = (1 - across) * image[above, before] + across * image[above, after]
+    lower = (1 - across) * image[below, before] + across * image[below, after]
+    return (1 - down) * upper + down * lower
 
 
 class SubpixelConv(nn.Module):

@@ -15,6 +15,8 @@ from ..errors import ImpastoError, one_line, reason
 from ..files import PathLike, missing, walk
 from .stylization import Stylizer
 
+FilmName = Callable[[Path], str | None]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -36,9 +38,10 @@ class Done:
 
 
 def find_jobs(
-    sources: Sequence[PathLike], output: PathLike | None, style: str, pass_over: Callable[[Path], object] | None = None
-) -> list[Job]:
-    """The images among files and folders, and where they go.
+    sources: Sequence[PathLike], output: PathLike | None, style: str, pass_over: Callable[[Path], object] | None = None,
+    film_name: FilmName | None = None,
+) -> list[Job]:  # fmt: skip
+    """The images among files and folders, and where they go; films, too, if they are wanted.
 
     Folders are searched recursively and their tree is kept. One file goes to `output` or, by default, to NAME-STYLE in
     the working folder; several go into the folder `output`, by default under such names into the working folder; a
@@ -50,6 +53,7 @@ def find_jobs(
             for a single file, too.
         style: the style's name.
         pass_over: told of each file in a folder that looks like a picture and cannot be used.
+        film_name: what the painting of a file is called if it is a film; None for all others. By default none is one.
 
     Raises:
         ImpastoError: an empty name, a source that does not exist, a folder without images, an output of the wrong
@@ -60,7 +64,8 @@ def find_jobs(
     folder = output is not None and os.fspath(output).endswith(("/", os.sep))
     try:
         target = None if output is None else Path(output)
-        jobs = _find_jobs([Path(source) for source in sources], target, folder, style, pass_over or (lambda _: None))
+        paths = [Path(source) for source in sources]
+        jobs = _find_jobs(paths, target, folder, style, pass_over or _nothing, film_name or _nothing)
         inputs = {job.source.resolve() for job in jobs}
         for job in jobs:
             if job.target.resolve() in inputs:
@@ -71,17 +76,21 @@ def find_jobs(
 
 
 def _find_jobs(
-    sources: Sequence[Path], output: Path | None, folder: bool, style: str, pass_over: Callable[[Path], object]
-) -> list[Job]:
+    sources: Sequence[Path], output: Path | None, folder: bool, style: str, pass_over: Callable[[Path], object],
+    film_name: FilmName,
+) -> list[Job]:  # fmt: skip
     """folder: whether `output` is one, even if it does not exist."""
     for source in sources:
         if not source.exists():
             raise missing(source, "image")
     folder = folder or (output is not None and output.is_dir())
     if len(sources) == 1 and not sources[0].is_dir() and not folder:
-        target = output or Path(f"{sources[0].stem}-{style}{_suffix(sources[0])}")
-        return [Job(sources[0], images.check_output(target))]
-    named_like_a_file = output is not None and output.suffix.lower() in images.SUFFIXES and not folder
+        film = film_name(sources[0])
+        suffix = Path(film).suffix if film else _suffix(sources[0])
+        target = output or Path(f"{sources[0].stem}-{style}{suffix}")
+        return [Job(sources[0], target if film else images.check_output(target))]
+    suffixes = (*images.SUFFIXES, *images.FILM_SUFFIXES)
+    named_like_a_file = output is not None and output.suffix.lower() in suffixes and not folder
     if output is not None and not output.is_dir() and (output.exists() or named_like_a_file):
         raise ImpastoError(f"output {output} is {'a' if output.exists() else 'named like a'} file: give a folder")
     found: list[Job] = []
@@ -89,14 +98,20 @@ def _find_jobs(
         if source.is_dir():
             root = output or Path(f"{source.resolve().name}-{style}")
             inside, unusable = _pictures_in(source, root)
+            inside = sorted([*inside, *filter(film_name, unusable)])
+            unusable = [file for file in unusable if not film_name(file)]
             if not inside:
                 raise no_images(str(source), unusable)
-            found += [Job(file, root / target_under(file.relative_to(source))) for file in inside]
+            for file in inside:
+                name, film = file.relative_to(source), film_name(file)
+                found.append(Job(file, root / (name.with_name(film) if film else target_under(name))))
             for file in unusable:
                 pass_over(file)
         else:
-            name = target_name(Path(source.name)) if output else Path(f"{source.stem}-{style}{_suffix(source)}")
-            found.append(Job(source, (output or Path()) / name))
+            film = film_name(source)
+            suffix = Path(film).suffix if film else _suffix(source)
+            called = film or target_name(Path(source.name))
+            found.append(Job(source, output / called if output else Path(f"{source.stem}-{style}{suffix}")))
     targets: dict[Path, Path] = {}
     for job in found:
         other = targets.setdefault(job.target, job.source)
@@ -145,6 +160,10 @@ def run_jobs(
         if callback:
             callback(done)
     return results
+
+
+def _nothing(_: Path) -> None:
+    """For whoever has nothing to say of a file."""
 
 
 def is_image(name: PurePath) -> bool:

@@ -86,6 +86,7 @@ def train(
     content_weight: float | None = None,
     style_weight: float | None = None,
     tv_weight: float | None = None,
+    stability_weight: float | None = None,
     style_loss: str | None = None,
     style_scale: float = 1.0,
     start: str = "auto",
@@ -124,6 +125,7 @@ def train(
         batch_size: photographs in a batch, all processes together.
         learning_rate: Adam's, at its highest.
         content_weight, style_weight, tv_weight: of the three terms; dimensionless in Impasto's own presets.
+        stability_weight: of the term that holds strokes still where a photograph moves, for film; 0 is without.
         style_loss: a name in `losses.STYLE_FORMS`.
         style_scale: stroke size in px; 2 doubles the preset's.
         start: "auto" (from a style model that comes with Impasto and has the same network, if there is one),
@@ -162,7 +164,7 @@ def train(
                 overrides=Overrides(
                     network=network, iterations=iterations, batch_size=batch_size, learning_rate=learning_rate,
                     content_weight=content_weight, style_weight=style_weight, tv_weight=tv_weight,
-                    style_loss=style_loss, loss_network=loss_network,
+                    stability_weight=stability_weight, style_loss=style_loss, loss_network=loss_network,
                 ),
                 style_scale=style_scale, start=start, run=run, name=name,
                 about={"title": title, "artist": artist, "year": year, "source": source, "licence": licence},

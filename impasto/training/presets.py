@@ -46,6 +46,8 @@ class TrainingPreset:
         content_loss, style_loss: names in `losses.CONTENT_FORMS` and `losses.STYLE_FORMS`.
         content_weight, style_weight, tv_weight: of the three terms of the perceptual loss.
         weave_weight: of a fourth term while training, see `perceptual.weave`.
+        stability_weight: of a fifth, see `motion.stability_loss`; at 0 nothing is painted for it.
+        stability_ramp: between which progresses it comes in: without it before, in full after, see `schedule`.
         iterations: batches.
         batch_size: photographs in a batch.
         crops: (share of the training's work, side in px of the square crops), small to large; see `schedule`.
@@ -73,6 +75,8 @@ class TrainingPreset:
     # Without, networks paint a weave of 4 px where a painting's ground is flecked: 4.1 of 255 in Van Gogh's
     # self-portrait, and none to be measured after 1,000 photographs with it, at a validation loss 0.3 % higher.
     weave_weight: float = 30.0
+    stability_weight: float = 0.0
+    stability_ramp: tuple[float, float] = (1 / 3, 2 / 3)
     iterations: int = 12_000
     batch_size: int = 4
     # At a quarter of the resolution, the deepest layer needs 64 px; small crops teach most for the time.
@@ -106,6 +110,7 @@ TRAINING_PRESETS: dict[str, TrainingPreset] = {
         # beside means over the batch; `losses` takes the mean over pixels in [0, 1].
         tv_weight=4 * 1e-6 / 2 * 3 * 256**2 * 255**2,
         weave_weight=0.0,
+        stability_weight=0.0,
         iterations=40_000,
         crops=((1.0, 256),),
         zoom=1.0,

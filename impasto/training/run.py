@@ -70,7 +70,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The averaged weights with the least validation loss and weave together."""
+        """The averaged weights with the least validation loss, weave and instability together."""
         return self.path / "best.pt"
 
     @property
@@ -113,6 +113,8 @@ class RunFolder:
                 preset = dict(values.pop("preset"))
                 preset["crops"] = tuple((share, side) for share, side in preset["crops"])
                 preset["betas"] = tuple(preset["betas"])
+                if "stability_ramp" in preset:  # not in runs of before
+                    preset["stability_ramp"] = tuple(preset["stability_ramp"])
                 preset["levels"] = tuple(Level(**level) for level in preset["levels"])
                 return Settings(preset=TrainingPreset(**preset), **values)
         except OSError:

@@ -1,4 +1,4 @@
-"""What changes while a network is trained: crops grow, the learning rate rises and falls. Functions of progress.
+"""What changes while a network is trained, as functions of progress: crops, the learning rate, the stability's weight.
 
 Progress is a share in [0, 1] of the training's work: the pixels of all crops, which is what takes the time. So
 trainings by the minute and by iterations follow the same schedule.
@@ -53,3 +53,15 @@ def learning_rate(preset: TrainingPreset, progress: float) -> float:
     rise = min(1.0, (progress + 1e-3) / WARM_UP)
     fall = (1 + math.cos(math.pi * min(1.0, max(0.0, progress - WARM_UP) / (1 - WARM_UP)))) / 2
     return preset.learning_rate * min(rise, fall)
+
+
+def stability_weight(preset: TrainingPreset, progress: float) -> float:
+    """The stability loss's weight at a progress: 0, then a straight line up to the preset's.
+
+    "Directly training the model with all the loss terms is hard" (Wang et al. 2020, the authors' code): a network that
+    has no strokes yet holds still most easily by painting none.
+    """
+    begins, full = preset.stability_ramp
+    if progress >= full:  # which may be where it begins
+        return preset.stability_weight
+    return preset.stability_weight * max(0.0, progress - begins) / (full - begins)

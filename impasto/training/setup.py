@@ -35,6 +35,7 @@ class Overrides(TypedDict):
     content_weight: float | None
     style_weight: float | None
     tv_weight: float | None
+    stability_weight: float | None
     style_loss: str | None
     loss_network: str | None
 
@@ -139,8 +140,12 @@ def _resolve(preset: TrainingPreset, overrides: Overrides) -> TrainingPreset:
     if not isinstance(preset, TrainingPreset):
         raise ImpastoError(f"a preset is a name or a TrainingPreset, not {type(preset).__name__}")
     recipe = replace(preset, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
-    for number in ("content_weight", "style_weight", "tv_weight", "weave_weight"):
+    for number in ("content_weight", "style_weight", "tv_weight", "weave_weight", "stability_weight"):
         check_number(number.replace("_", " "), getattr(recipe, number), 0)
+    for bound in recipe.stability_ramp:
+        check_number("stability ramp", bound, 0, 1)
+    if recipe.stability_ramp[0] > recipe.stability_ramp[1]:
+        raise ImpastoError("the preset's stability ramp ends before it begins")
     check_number("learning rate", recipe.learning_rate, 1e-8, 1)
     check_integer("iterations", recipe.iterations, 1)
     if recipe.schedule not in SCHEDULES:

@@ -21,6 +21,8 @@ from .presets import TrainingPreset
 
 WARM_UP = 3  # steps before one is recorded: libraries choose their kernels, and Adam makes its moments
 
+Shapes = tuple[torch.Size | None, ...]
+
 
 @dataclass
 class Batch:
@@ -29,7 +31,8 @@ class Batch:
     photos: (B, 3, side, side) in [0, 1]. strength: (B,) float32. offset: (2,) rows and columns that the loss's view is
     moved by, see `ImageTransformationNetwork.seen`. Where each photograph has a painting of its own (`any_painting`):
     paintings: (N, 3, h, w) in [0, 1], new ones. places: (N,), where these are kept. chosen: (B,) places of those that
-    the photographs are painted after.
+    the photographs are painted after. Where pictures are to hold still (`motion`): next_photos: (B, 3, side, side), the
+    photographs moved and with noise. flow: (B, 2, side, side) px, how they moved. stability: (), this loss's weight.
     """
 
     photos: Tensor
@@ -38,6 +41,15 @@ class Batch:
     paintings: Tensor | None = None
     places: Tensor | None = None
     chosen: Tensor | None = None
+    next_photos: Tensor | None = None
+    flow: Tensor | None = None
+    stability: Tensor | None = None
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of all its tensors: a step is recorded for each."""
+        tensors = [getattr(self, field.name) for field in fields(self)]
+        return tuple(None if tensor is None else tensor.shape for tensor in tensors)
 
     def to(self, device: torch.device) -> Batch:
         """On a device, in the layouts that convolutions like."""
@@ -90,8 +102,8 @@ class Learner(Generic[Learning]):
         self.trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.Adam(self.trained, rate, recipe.betas, fused=on_gpu, capturable=on_gpu)
         self._share = torch.zeros((), device=compute.device)  # of the latest weights in the average
-        self._graphs: dict[torch.Size, tuple[torch.cuda.CUDAGraph, Batch, Learned]] = {}
-        self._steps: dict[torch.Size, int] = {}
+        self._graphs: dict[Shapes, tuple[torch.cuda.CUDAGraph, Batch, Learned]] = {}
+        self._steps: dict[Shapes, int] = {}
 
     def step(self, batch: Batch, learning_rate: float, averaging: float) -> Learned:
         """Learn from a batch. averaging: decay of the average. What it returns may change with the next step."""
@@ -101,22 +113,22 @@ class Learner(Generic[Learning]):
             else:
                 group["lr"] = learning_rate
         self._share.fill_(1 - averaging)
-        shape = batch.photos.shape
-        if shape in self._graphs:
-            graph, inputs, learned = self._graphs[shape]
+        shapes = batch.shapes
+        if shapes in self._graphs:
+            graph, inputs, learned = self._graphs[shapes]
             inputs.take(batch)
             graph.replay()
             return learned
         inputs = batch.to(self._device)
         if not self._record:
             return self._learn(inputs)
-        self._steps[shape] = self._steps.get(shape, 0) + 1
-        if self._steps[shape] <= WARM_UP:
+        self._steps[shapes] = self._steps.get(shapes, 0) + 1
+        if self._steps[shapes] <= WARM_UP:
             return self._learn_aside(inputs)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             learned = self._learn(inputs)
-        self._graphs[shape] = graph, inputs, learned
+        self._graphs[shapes] = graph, inputs, learned
         graph.replay()
         return learned
 

@@ -22,12 +22,20 @@ from ..networks import ImageTransformationNetwork
 from ..perception.compute import Compute
 from ..perception.terms import Losses
 from .distributed import Processes
+from .motion import Motion, random_motion
 from .perceptual import BatchLosses, Features, PerceptualLoss
 from .photographs import Crops
 from .presets import TrainingPreset
 from .resident import ResidentCrops
 from .run import RunFolder
-from .schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
+from .schedule import (
+    crop_side,
+    iterations_after,
+    learning_rate,
+    pixels_of_a_crop,
+    progress_after,
+    stability_weight,
+)
 from .single_painting import SinglePainting
 from .step import Batch, Learned, Learner
 
@@ -104,7 +112,7 @@ class Trainer:
         self.best_state: dict[str, Any] | None = None  # averaged weights with the least objective in validation
         self.validation: Losses | None = None
         self.checks, self.checked = CHECKS, 0  # checks in all, and done
-        self._held_out: list[tuple[Tensor, Features]] = []
+        self._held_out: list[tuple[Tensor, Features, Motion | None]] = []
 
     @property
     def images_seen(self) -> int:
@@ -236,6 +244,12 @@ class Trainer:
         random = np.random.default_rng((self.crops.seed, 4, self.iteration))
         self.network.vary(random)
         batch = Batch(photos, self._strengths(), torch.tensor(self.network.seen(random)))
+        if weight := stability_weight(self.preset, progress):
+            motion = random_motion(random, self.preset.batch_size, photos.shape[-1], self.compute.device)
+            motion = motion.of(self._part())
+            batch = replace(
+                batch, next_photos=motion.next_frame(photos), flow=motion.flow, stability=torch.tensor(weight)
+            )
         # Early on the average is over fewer weights, so that the first ones are soon forgotten.
         averaging = min(self.preset.averaging, (1 + self.iteration) / (10 + self.iteration))
         return self.learner.step(batch, learning_rate(self.preset, progress), averaging)
@@ -264,8 +278,12 @@ class Trainer:
             random = np.random.default_rng((self.crops.seed, 3, self.iteration))
             weak = torch.from_numpy(random.random(self.preset.batch_size) < self.preset.weakened)
             strength[weak] = torch.from_numpy(random.random(self.preset.batch_size)).float()[weak]
+        return strength[self._part()].to(self.compute.device)
+
+    def _part(self) -> slice:
+        """Of a batch, what this process learns from."""
         first = self.processes.rank * self.batch_size
-        return strength[first : first + self.batch_size].to(self.compute.device)
+        return slice(first, first + self.batch_size)
 
     # --- looking at it ---
 
@@ -276,14 +294,20 @@ class Trainer:
             return
         if not self._held_out:
             photos = self._tensor(np.ascontiguousarray(self.crops.validation(VALIDATION_SIDE).transpose(0, 3, 1, 2)))
-            self._held_out = [(photo, self.loss.content_features(photo)) for photo in torch.split(photos, 1)]
-        found, woven = [], []
-        for photo, content in self._held_out:
+            self._held_out = [
+                (photo, self.loss.content_features(photo), self._held_out_motion(index))
+                for index, photo in enumerate(torch.split(photos, 1))
+            ]
+        found, others = [], []
+        for photo, content, motion in self._held_out:
             painted = self.objective.paint(self.learner.average, photo, photo.new_ones(1))
             found.append(self.loss(painted, content))
-            woven.append(self.objective.woven(painted).item())
+            others.append(self.objective.woven(painted).item())
+            if motion is not None:  # in full from the first check on: all are measured alike
+                unstable = self.objective.unstable(self.learner.average, photo, motion).item()
+                others[-1] += self.preset.stability_weight * unstable
         self.validation = _mean_losses(found)
-        objective = self.validation.total + sum(woven) / len(woven)
+        objective = self.validation.total + sum(others) / len(others)
         try:
             best = math.inf if self.best_state is None else self.best_state["objective"]
             if objective < best:
@@ -299,6 +323,13 @@ class Trainer:
                 self.folder.save_strip(self.iteration, [self.paint(sample) for sample in self.samples])
         except ImpastoError as error:  # a full disk must not cost the training
             note(str(error))
+
+    def _held_out_motion(self, index: int) -> Motion | None:
+        """How a photograph that nothing is learned from moves, at each check alike."""
+        if not self.preset.stability_weight:
+            return None
+        random = np.random.default_rng((self.crops.seed, 5, index))
+        return random_motion(random, 1, VALIDATION_SIDE, self.compute.device)
 
     @torch.no_grad()
     def paint(self, photo: Picture) -> Picture:

@@ -56,6 +56,8 @@ CODECS = {
 }  # fmt: skip
 # What is taken where nothing else is asked for: what plays nearly everywhere; and, of a film with alpha, what keeps it.
 _AUTO = {".mp4": "h264", ".m4v": "h264", ".mov": "h264", ".mkv": "h264", ".webm": "vp9"}
+# Hardly anything plays H.264 of 10 bits, and libvpx is mostly built for 8.
+_AUTO_DEEP = {".mp4": "h265", ".m4v": "h265", ".mov": "h265", ".mkv": "h265", ".webm": "av1"}
 _AUTO_ALPHA = _AUTO | {".mov": "prores", ".mkv": "ffv1"}
 _PRORES = ((40, "proxy"), (60, "lt"), (80, "standard"), (100, "hq"))  # up to a quality
 
@@ -83,9 +85,9 @@ def choose_encoding(
 ) -> Encoding:
     """How a film is encoded for a file of this name.
 
-    By default as H.264 with 8 bits, as VP9 in WebM; a film with alpha as ProRes 4444 in .mov, as VP9 in WebM, as FFV1
-    in .mkv. A codec that is named keeps a depth of 16 as 10 bits (FFV1: all) where its encoder can, and alpha; where
-    it has none, the film is laid over white.
+    By default as H.264, as VP9 in WebM; with a depth of 16 as H.265, as AV1 in WebM; with alpha as ProRes 4444 in .mov,
+    as VP9 in WebM, as FFV1 in .mkv. A depth of 16 is kept as 10 bits (FFV1: all) where the encoder can, and alpha;
+    where it has none, the film is laid over white.
 
     Raises:
         ImpastoError: no such codec, not in such a file, a quality out of range, or this FFmpeg has no encoder for it.
@@ -95,7 +97,7 @@ def choose_encoding(
     if suffix not in CONTAINERS:
         raise ImpastoError(f"cannot write '{target.name}': a film's name must end with one of {', '.join(CONTAINERS)}")
     if codec == "auto":
-        one, depth = CODECS[(_AUTO_ALPHA if alpha else _AUTO)[suffix]], depth if alpha else 8
+        one = CODECS[(_AUTO_ALPHA if alpha else _AUTO_DEEP if depth == 16 else _AUTO)[suffix]]
     elif codec in CODECS:
         one = CODECS[codec]
     else:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,13 @@ _MILLISECOND = Fraction(1, 1000)
 _BACK = (0, 1, 5, 30)  # seconds before a frame that are sought, until there is a keyframe before it
 
 
+@dataclass
+class _Progress:
+    """How far a film has been read. whole: up to the last picture of its index."""
+
+    whole: bool = False
+
+
 class VideoFile(Film):
     """A video file; opened anew by each call of `frames`."""
 
@@ -43,14 +51,14 @@ class VideoFile(Film):
         with told(f"cannot read film {path}"), opened(path) as container:
             stream = video_of(container, path)
             decoder = _decoder(stream)
-            first = next(self._decoded(container, stream, decoder), None)
+            first = next(self._decoded(container, stream, decoder, _Progress()), None)
             if first is None:
                 said = f": {self.first_damage}" if self.first_damage else ""
                 raise ImpastoError(f"film {path} has no picture that can be decoded{said}")
             self._damages.clear()  # what is damaged is counted where it is read
             self._size, self._peak = (first.width, first.height), peak_of(first)
             self.about = _about(container, stream, first)
-            self._end, self._is_whole = _end_of(stream) - self.about.origin, False
+            self._end = _end_of(stream) - self.about.origin
 
     def frames(self, start: Fraction | None = None, stop: Fraction | None = None) -> Iterator[Frame]:
         from av.video.reformatter import VideoReformatter
@@ -63,8 +71,8 @@ class VideoFile(Film):
     def _timed(self, start: Fraction | None, stop: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction, Fraction]]:
         """Those that are wanted, each with its time and duration."""
         before: tuple[VideoFrame, Fraction] | None = None
-        gap = 1 / self.about.rate
-        for frame, time in self._from(start):
+        gap, progress = 1 / self.about.rate, _Progress()
+        for frame, time in self._from(start, progress):
             if before is not None:
                 gap = time - before[1]
                 if start is None or before[1] >= start:
@@ -73,30 +81,30 @@ class VideoFile(Film):
                 return
             before = frame, time
         if before is not None and (start is None or before[1] >= start):
-            yield (*before, self._last_duration(before[0], before[1], gap))
+            yield (*before, self._last_duration(before[0], before[1], gap, progress.whole))
 
-    def _last_duration(self, frame: VideoFrame, time: Fraction, gap: Fraction) -> Fraction:
+    def _last_duration(self, frame: VideoFrame, time: Fraction, gap: Fraction, whole: bool) -> Fraction:
         """Until where the stream says that it ends: what packets say is about the order they are decoded in."""
         left, own = self._end - time, frame.duration * self.about.time_base
-        if left > 0 and (self._is_whole or left <= max(4 * gap, _PLAUSIBLE)):
+        if left > 0 and (whole or left <= max(4 * gap, _PLAUSIBLE)):
             # Containers say it in milliseconds, where the packets' durations are exact.
             return next((one for one in (own, gap) if abs(one - left) <= _MILLISECOND), left)
         return own if own > 0 else gap
 
-    def _from(self, start: Fraction | None) -> Iterator[tuple[VideoFrame, Fraction]]:
+    def _from(self, start: Fraction | None, progress: _Progress) -> Iterator[tuple[VideoFrame, Fraction]]:
         """Frames with their times, from one on that is not after `start`, or from the first."""
         for back in _BACK if start is not None else ():
             if start is None or start <= back:
                 break
-            with contextlib.closing(self._all(start - back)) as frames:
+            with contextlib.closing(self._all(start - back, progress)) as frames:
                 first = next(frames, None)
                 if first is not None and first[1] <= start:
                     yield first
                     yield from frames
                     return
-        yield from self._all(None)
+        yield from self._all(None, progress)
 
-    def _all(self, seek: Fraction | None) -> Generator[tuple[VideoFrame, Fraction]]:
+    def _all(self, seek: Fraction | None, progress: _Progress) -> Generator[tuple[VideoFrame, Fraction]]:
         tick, origin = self.about.time_base, self.about.origin
         with opened(self._path) as container:
             stream = video_of(container, self._path)
@@ -107,7 +115,7 @@ class VideoFile(Film):
                     container.seek(math.floor((seek + origin) / tick), stream=stream)
             last: Fraction | None = None
             gap = 1 / self.about.rate
-            for frame in self._decoded(container, stream, _decoder(stream)):
+            for frame in self._decoded(container, stream, _decoder(stream), progress):
                 ticks = frame.pts if frame.pts is not None else frame.dts
                 if ticks is not None:
                     time = ticks * tick - origin
@@ -120,7 +128,7 @@ class VideoFile(Film):
                 last = time
 
     def _decoded(
-        self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext
+        self, container: InputContainer, stream: VideoStream, decoder: VideoCodecContext, progress: _Progress
     ) -> Iterator[VideoFrame]:
         import av
 
@@ -132,7 +140,7 @@ class VideoFile(Film):
                 if packet is None:
                     return
                 if packet.dts is not None:
-                    self._is_whole = packet.dts == last
+                    progress.whole = packet.dts == last
                 for frame in decoder.decode(packet):
                     if frame.is_corrupt:  # it is shown as well as it could be made
                         self._damages.setdefault(frame.pts, "a picture is damaged")
@@ -166,6 +174,8 @@ def opened(path: Path) -> InputContainer:
             kind = recognized(file.read(64))
         it_is = f" (it is {kind})" if kind and kind.one != "video" else ": it is damaged, or of another kind"
         raise ImpastoError(f"{path} is not a film that can be read{it_is}") from None
+    except (av.FFmpegError, OSError) as error:
+        raise ImpastoError(f"cannot read film {path}: {why(error)}") from None
 
 
 def video_of(container: InputContainer, path: Path) -> VideoStream:
@@ -180,12 +190,12 @@ def video_of(container: InputContainer, path: Path) -> VideoStream:
     usable = [stream for stream in streams if stream.codec_context is not None]
     if not usable:
         raise ImpastoError(f"film {path} is of a codec that this FFmpeg does not decode")
-    return next((stream for stream in usable if stream.disposition & 1), usable[0])
+    return next((stream for stream in usable if stream.disposition.value & 1), usable[0])
 
 
 def is_cover(stream: Any) -> bool:
     """Whether a video stream is a picture that goes with the file (attached_pic, timed_thumbnails)."""
-    return bool(stream.disposition & (1 << 10 | 1 << 11))
+    return bool(stream.disposition.value & (1 << 10 | 1 << 11))
 
 
 def has_alpha_beside(stream: Any) -> bool:

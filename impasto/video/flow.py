@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..images import FloatArray, Samples, fit
 
 LONG_SIDE = 720  # px that flow is found at: more costs time, and hardly moves a stroke elsewhere
+SMALLEST = 24  # px a side of an image that flow is found in: there are no patches in smaller ones
 _ERROR = 0.08  # of 1: a difference of colour that halves the trust
 
 
@@ -50,11 +51,7 @@ def motion(before: View, now: View) -> Motion:
     Trust is lost where the way there and back does not lead home (Sundaram et al. 2010, as in Ruder et al. 2016), and
     by and by where the colour is another one.
     """
-    # Each of its own: an instance begins from what it found last.
-    back, forth = (
-        cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(one, other, None)  # type: ignore[call-overload]
-        for one, other in ((now.gray, before.gray), (before.gray, now.gray))
-    )
+    back, forth = _flow(now.gray, before.gray), _flow(before.gray, now.gray)
     returned = back + moved(forth, back)
     lengths = _squared(back) + _squared(moved(forth, back))
     home = np.clip(2 - _squared(returned) / (0.01 * lengths + 0.5), 0, 1)
@@ -66,6 +63,14 @@ def motion(before: View, now: View) -> Motion:
     alike = 1 / (1 + (cv2.GaussianBlur(error, (0, 0), 1.5) / _ERROR) ** 4)
     trust = cv2.GaussianBlur((home * inside * alike).astype(np.float32), (0, 0), 1.0)
     return Motion(back, trust)
+
+
+def _flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> FloatArray:
+    """Where what is seen in one image is in another, less its place: (h, w, 2)."""
+    if min(one.shape) < SMALLEST:
+        return np.zeros((*one.shape, 2), np.float32)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # anew: it begins from what it found last
+    return search.calc(one, other, None)  # type: ignore[call-overload]
 
 
 def moved(image: Any, back: FloatArray, interpolation: int = cv2.INTER_LINEAR) -> Any:

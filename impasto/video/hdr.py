@@ -18,6 +18,7 @@ Deep = NDArray[np.uint16]
 WHITE = 203.0  # cd/m² of a white page
 PEAK = 1000.0  # cd/m² that most HDR is mastered for, where it does not say so itself
 _TOP = 65535
+_MOST = 10_000.0  # cd/m² that PQ goes to
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
@@ -35,12 +36,12 @@ WIDE = tuple(name for name in _PRIMARIES if name != "bt709")
 def pq_to_nits(signal: NDArray[Any]) -> FloatArray:
     """cd/m² of PQ values in [0, 1] (SMPTE ST 2084)."""
     root = np.maximum(signal, 0) ** (1 / _M2)
-    return np.asarray(10_000 * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1), np.float32)
+    return np.asarray(_MOST * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1), np.float32)
 
 
 def nits_to_pq(nits: NDArray[Any]) -> FloatArray:
     """PQ values of cd/m²: the inverse."""
-    root = (np.maximum(nits, 0) / 10_000) ** _M1
+    root = (np.maximum(nits, 0) / _MOST) ** _M1
     return np.asarray(((_C1 + _C2 * root) / (1 + _C3 * root)) ** _M2, np.float32)
 
 
@@ -69,17 +70,17 @@ def to_sdr(samples: Deep, transfer: str, primaries: str = "bt2020", peak: float 
     cd/m² of the brightest that it was mastered for.
     """
     result = np.empty_like(samples)
-    matrix, to_light, curve = to_bt709(primaries), _to_light(transfer), _roll_off(peak)
+    matrix, to_light, factors = to_bt709(primaries), _to_light(transfer), _roll_off(peak)
     for rows in blocks(samples, _BLOCK):
         light = to_light[samples[rows]]
         if transfer == "arib-std-b67":  # its screen is brighter where the scene is: BT.2100's OOTF for 1000 cd/m²
             luminance = light @ np.array([0.2627, 0.6780, 0.0593], np.float32)
             light *= (PEAK * np.maximum(luminance, 1e-6) ** np.float32(0.2))[..., None]
         light = _in_gamut(light @ matrix.T)
-        brightest = light.max(axis=-1)
         # All three by the same factor, so that a colour keeps its hue.
-        factor = np.interp(brightest, curve[0], curve[1]).astype(np.float32) / np.maximum(brightest, 1e-6)
-        result[rows] = _to_srgb(light * (factor / np.float32(WHITE))[..., None])
+        place = np.sqrt(light.max(axis=-1) / np.float32(_MOST)) * np.float32(_TOP)
+        light *= factors[np.minimum(place, _TOP).astype(np.uint16)][..., None]
+        result[rows] = _to_srgb(light)
     return result
 
 
@@ -134,10 +135,11 @@ def _srgb_light() -> FloatArray:
 
 
 @cache
-def _roll_off(peak: float) -> tuple[FloatArray, FloatArray]:
-    """cd/m², and what they are rolled off to: at places that are dense where the eye tells more."""
-    nits = pq_to_nits(np.linspace(0, 1, 1025, dtype=np.float32))
-    return nits, rolled_off(nits, peak)
+def _roll_off(peak: float) -> FloatArray:
+    """Of (i / 65535)² · 10,000 cd/m²: the factor that makes them light in which a page's white is 1."""
+    nits = _levels().astype(np.float64) ** 2 * _MOST
+    nits[0] = nits[1]
+    return np.asarray(rolled_off(nits, peak) / nits / WHITE, np.float32)
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImpastoError
 from ..files import part_of
+from . import matroska
 from .codecs import CONTAINERS
 from .decoding import is_cover, opened, origin_of, video_of
 from .failures import told
@@ -36,7 +37,13 @@ _OF_A_FILE = (
     "major_brand", "minor_version", "compatible_brands", "encoder", "rotate", "vendor_id", "duration", "bps",
     "number_of_", "_statistics", "alpha_mode", "source_id",
 )  # fmt: skip
+# QuickTime knows languages by ISO 639-2's other codes, where there are two.
+_QUICKTIME_LANGUAGES = {
+    "ces": "cze", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice",
+    "kat": "geo", "mkd": "mac", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo", "sqi": "alb", "zho": "chi",
+}  # fmt: skip
 _PRORES_TAGS = ("apco", "apcs", "apcn", "apch", "ap4h", "ap4x")
+_NEVER = Fraction(1 << 40)  # seconds
 _FROM_BEFORE = 2  # seconds before a range at which reading starts: what began earlier may still go on
 _Timed = tuple[Fraction, "Packet[Any]"]
 
@@ -47,20 +54,22 @@ def join(
     target: Path,
     start: Fraction | None = None,
     stop: Fraction | None = None,
+    end: Fraction | None = None,
 ) -> list[str]:
     """Join a film's segments and copy what else its source holds; nothing is encoded anew that need not be.
 
     All audio, subtitles, attached fonts, chapters and tags are copied for the range; audio of a codec that the target
-    does not hold is encoded anew, what else it does not hold is left out. The audio ends where the pictures do, also
-    where the segments are only the first of a film's.
+    does not hold is encoded anew, what else it does not hold is left out. Where the segments are only the first of a
+    film's, the audio ends where their pictures do; with the film's last picture all of it is there.
 
     Args:
         segments: in their order; of one film and one encoding.
         source: the film that they were made of; None, or one of pictures only, where nothing is to be copied.
         target: ending in .mp4, .m4v, .mov, .mkv or .webm. It is there at the end, or what was there before is.
         start: seconds since the source's start that become the target's start.
-        stop: seconds since the source's start at which the last picture ends; by default it lasts as long as in the
-            source or, where that is not known, as long as the one before.
+        stop: seconds since the source's start at which the range ends, and the sound and the last picture with it.
+        end: seconds since the source's start at which the last picture ends, where that is known: a frame's time and
+            duration. By default it lasts as long as in the source or else as long as the one before.
 
     Returns:
         What could not be copied as it is, a line each.
@@ -77,9 +86,11 @@ def join(
         origin = Fraction(0) if film is None else origin_of(film, video_of(film, Path(str(source))))
         tick = parts[0].time_base
         shift = math.floor((start or Fraction(0)) / tick)  # ticks: the audio is moved by as much, to the tick
-        end = _end(parts, film, origin, stop, tick)
+        lasts, is_whole = _last_of(film, parts[-1].times[-1] * tick + origin, tick)
+        last = _end(parts, lasts, end if stop is None else stop, tick)
+        until = None if is_whole and stop is None else last * tick + origin
         part = stack.enter_context(part_of(target))
-        return _Join(target, part, parts, film, origin, shift, end, start is not None).run()
+        return _Join(target, part, parts, film, origin, shift, last, until, start is not None).run()
 
 
 def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
@@ -95,54 +106,55 @@ def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
             raise ImpastoError(f"segments {path} and {next_path} overlap")
 
 
-def _end(
-    parts: Sequence[Segment], film: InputContainer | None, origin: Fraction, stop: Fraction | None, tick: Fraction
-) -> int:
-    """The tick at which the last picture ends."""
+def _end(parts: Sequence[Segment], lasts: int, end: Fraction | None, tick: Fraction) -> int:
+    """The tick at which the last picture ends. lasts: ticks of it in the source, or 0. end: seconds, where told."""
     times = [time for part in parts[-2:] for time in part.times[-2:]][-2:]
-    last = times[-1]
-    if stop is not None and stop > last * tick:
-        return max(last + 1, round(stop / tick))
-    gap = last - times[0] if len(times) > 1 else max(1, round(Fraction(1, 25) / tick))
-    return last + (_lasts(film, last * tick + origin, tick) or gap)
+    if end is not None and end > times[-1] * tick:
+        return max(times[-1] + 1, round(end / tick))
+    gap = times[1] - times[0] if len(times) > 1 else max(1, round(Fraction(1, 25) / tick))
+    return times[-1] + (lasts or gap)
 
 
-def _lasts(film: InputContainer | None, time: Fraction, tick: Fraction) -> int:
-    """For how many ticks the source's picture of a time on its clock is shown; 0 where that is not known."""
+def _last_of(film: InputContainer | None, time: Fraction, tick: Fraction) -> tuple[int, bool]:
+    """Of the source's picture of a time on its clock: its ticks, or 0, and whether it is the last one."""
     import av
 
     if film is None:
-        return 0
+        return 0, True
     stream = video_of(film, Path(film.name))
-    wanted = round(time / (stream.time_base or tick))
+    wanted, lasts = round(time / (stream.time_base or tick)), 0
     with contextlib.suppress(av.FFmpegError):
         film.seek(wanted, stream=stream)
         for packet in film.demux(stream):
+            if packet.pts is not None and packet.pts > wanted:
+                return lasts, False
             if packet.pts == wanted and packet.duration:
-                return round(packet.duration * packet.time_base / tick)
-            if packet.dts is not None and packet.dts > wanted:
-                break
-    return 0
+                lasts = round(packet.duration * packet.time_base / tick)
+    return lasts, True
 
 
 class _Join:
-    """One film that is being joined. shift, end: ticks of the source's pictures."""
+    """One film that is being joined.
+
+    shift, end: ticks of the source's pictures. until: seconds on the source's clock from which on nothing is copied.
+    """
 
     def __init__(
         self, target: Path, part: Path, parts: Sequence[Segment], film: InputContainer | None, origin: Fraction,
-        shift: int, end: int, from_start: bool,
+        shift: int, end: int, until: Fraction | None, from_start: bool,
     ) -> None:  # fmt: skip
         import av
 
-        self._parts, self._film = parts, film
+        self._part, self._parts, self._film = part, parts, film
         self._tick = parts[0].time_base
         self._shift, self._end, self._cut = shift, end, from_start
         self._begin = shift * self._tick + origin  # on the source's clock
-        self._until = end * self._tick + origin
-        self._origin = origin
+        self._until = until if until is not None else _NEVER
         self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
         self._notes: list[str] = []
         options = _STRICT.copy()
+        if self._format in ("matroska", "webm"):
+            options |= matroska.OPTIONS
         if self._format in ("mp4", "mov"):
             options |= {"movflags": "+faststart", "movie_timescale": str(_clock(self._tick))}
         self._out: OutputContainer = av.open(str(part), "w", self._format, container_options=options)
@@ -155,6 +167,8 @@ class _Join:
             others = self._others(copied) if copied else iter(())
             for _, packet in heapq.merge(self._video(), others, key=lambda one: one[0]):
                 self._out.mux(packet)
+        if self._format in ("matroska", "webm") and self._pixel_aspect != 1:
+            matroska.set_pixel_aspect(self._part, self._pixel_aspect)
         return self._notes
 
     def _add_video(self) -> None:
@@ -164,6 +178,7 @@ class _Join:
             stream = self._stream = self._out.add_stream_from_template(template, opaque=True)
             stream.time_base = self._tick
             context, rgb = stream.codec_context, (template.codec_context.pix_fmt or "").startswith(("gbr", "bgr"))
+            context.sample_aspect_ratio = self._pixel_aspect = first.pixel_aspect
             context.color_primaries = context.color_trc = 1
             context.colorspace, context.color_range = (0, 2) if rgb else (1, 1)
             if template.codec_context.name == "hevc" and self._format in ("mp4", "mov"):
@@ -225,9 +240,12 @@ class _Join:
         verb, it = ("are", "them") if stream.type == "subtitle" else ("is", "it")
         self._notes.append(f"{what} {verb} left out: {self._suffix} does not hold {it}")
 
-    def _tagged(self, out: Stream, stream: Stream) -> Stream:
-        out.metadata.update(_kept(stream.metadata))
-        out.disposition = stream.disposition
+    def _tagged(self, out: Any, stream: Any) -> Any:
+        tags = _kept(stream.metadata)
+        if self._format == "mov" and "language" in tags:
+            tags["language"] = _QUICKTIME_LANGUAGES.get(tags["language"], tags["language"])
+        out.metadata.update(tags)
+        out.disposition = stream.disposition.value
         return out
 
     def _chapters(self) -> list[Any]:
@@ -352,7 +370,7 @@ class _Join:
 
 
 def _clock(tick: Fraction) -> int:
-    """Ticks a second in which MP4 says where its tracks start and end: its usual milliseconds would move the pictures."""
+    """Ticks a second by which MP4 says where tracks start and end: its usual milliseconds would move the pictures."""
     return tick.denominator * math.ceil(1000 / tick.denominator) if tick.denominator <= 1_000_000 else 1_000_000
 
 

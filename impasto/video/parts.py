@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,9 +110,10 @@ class Parts:
     def state(self, part: Part) -> dict[str, NDArray[Any]] | None:
         """What the part after this one begins from; None if it is lost."""
         try:
-            with np.load(self._state(part.shot, part.number), allow_pickle=False) as values:
+            data = self._state(part.shot, part.number).read_bytes()
+            with np.load(io.BytesIO(data), allow_pickle=False) as values:
                 return dict(values)
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, BadZipFile):
             return None
 
     def remove(self) -> None:

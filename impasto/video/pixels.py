@@ -65,8 +65,8 @@ def to_picture(
 ) -> Picture:
     """A frame as an upright sRGB picture.
 
-    by: what converts the frames of a film, one after the other. size: (width, height) of the film before it is turned, which the frame is brought to where it differs. alpha:
-    whether the picture has it. peak: cd/m², of HDR.
+    by: what converts the frames of a film, one after the other. size: (width, height) of the film before it is turned,
+    which the frame is brought to where it differs. alpha: whether the picture has it. peak: cd/m², of HDR.
     """
     color, depth = color_of(frame), depth_of(frame)
     beyond = color.is_hdr or color.primaries in hdr.WIDE
@@ -76,7 +76,7 @@ def to_picture(
     if not frame.format.is_rgb:
         source["src_colorspace"] = _SWS[matrix_of(color, (frame.width, frame.height))]
         source["src_color_range"] = FULL if color.full_range else LIMITED
-    converted = by.reformat(frame, *size, name, dst_color_range=FULL, interpolation=EXACTLY, threads=1, **source)
+    converted = by.reformat(frame, *size, name, dst_color_range=FULL, interpolation=EXACTLY, **source)
     array = upright(converted.to_ndarray(), _display_matrix(frame))
     samples = np.ascontiguousarray(array[..., :3])
     if deep and source and _white_is_65280():
@@ -155,7 +155,8 @@ def upright(array: NDArray[Any], matrix: tuple[int, int, int, int]) -> NDArray[A
 def to_frame(picture: Picture, pix_fmt: str, by: VideoReformatter) -> VideoFrame:
     """A picture as a frame for an encoder, in BT.709; alpha is left out where the pixel format has none.
 
-    by: what converts the pictures of a film, one after the other. Odd sides that the format has no chroma for are made even: the last row and column are there twice.
+    by: what converts the pictures of a film, one after the other. Odd sides that the format has no chroma for are made
+    even: the last row and column are there twice.
     """
     import av
 
@@ -173,7 +174,7 @@ def to_frame(picture: Picture, pix_fmt: str, by: VideoReformatter) -> VideoFrame
     frame = av.VideoFrame.from_ndarray(array, name)
     rgb = wanted.is_rgb
     frame = by.reformat(
-        frame, format=pix_fmt, interpolation=EXACTLY, threads=1, dst_colorspace=None if rgb else 1,
+        frame, format=pix_fmt, interpolation=EXACTLY, dst_colorspace=None if rgb else 1,
         dst_color_range=FULL if rgb else LIMITED,
     )  # fmt: skip
     frame.colorspace = 0 if rgb else 1

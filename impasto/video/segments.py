@@ -31,8 +31,9 @@ BITEXACT = 0x400  # AVFMT_FLAG_BITEXACT: nothing of the day and of the library's
 # up in Matroska or WebM, which know no less.
 _READING = {"format_whitelist": "nut,mov,matroska,webm"}
 _WRITING = {"mov": {"movflags": "use_metadata_tags"}}
-# Tags of a segment: seconds a tick has, for containers divide them as they like; and the tick that its time 0 is.
-_TICK, _ZERO = "impasto_tick", "impasto_zero"
+# Tags of a segment: seconds a tick has, for containers divide them as they like; the tick that its time 0 is; and the
+# shape of its pixels, which not every container holds.
+_TICK, _ZERO, _ASPECT = "impasto_tick", "impasto_zero", "impasto_pixel_aspect"
 _AHEAD = 64  # frames by which no encoder's order runs ahead: NUT holds no time below zero
 
 
@@ -83,7 +84,9 @@ class SegmentWriter(FilmWriter):
         set_up(self._stream, self._encoding)
         lead = max(_AHEAD, math.ceil(_AHEAD / about.rate / about.time_base)) if held == "nut" else 0
         self._zero = round(frame.time / about.time_base) - lead
-        self._container.metadata.update({_TICK: str(about.time_base), _ZERO: str(self._zero)})
+        self._container.metadata.update({
+            _TICK: str(about.time_base), _ZERO: str(self._zero), _ASPECT: str(about.pixel_aspect)
+        })  # fmt: skip
 
     def close(self) -> None:
         """Finish the segment.
@@ -106,15 +109,16 @@ class SegmentWriter(FilmWriter):
 class Segment:
     """A segment that has been written. times: of its pictures in ticks, in the order they are shown in.
 
-    time_base: seconds a tick has. delay: by how many pictures the order they are decoded in runs ahead, at most. alpha:
-    whether its pictures have it.
+    time_base: seconds a tick has. delay: by how many pictures the order they are decoded in runs ahead, at most.
+    pixel_aspect: a pixel's width by its height. alpha: whether its pictures have it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with self.opened() as stream:
             context = stream.codec_context
-            self.made = (context.name, context.pix_fmt, context.width, context.height, context.extradata)
+            size = context.width, context.height, self.pixel_aspect
+            self.made = (context.name, context.pix_fmt, size, context.extradata)
             self.alpha, decoded = False, array("q")
             for time, packet in self._packets(stream):
                 self.alpha = self.alpha or packet.has_sidedata("matroska_block_additional")
@@ -139,9 +143,10 @@ class Segment:
         with container:
             stream = next(iter(container.streams.video), None)
             tags = {name.lower(): value for name, value in container.metadata.items()}
-            if stream is None or not {_TICK, _ZERO} <= set(tags):
+            if stream is None or not {_TICK, _ZERO, _ASPECT} <= set(tags):
                 raise self._damaged("it is no segment")
             self.time_base, self._zero = Fraction(tags[_TICK]), int(tags[_ZERO])
+            self.pixel_aspect = Fraction(tags[_ASPECT])
             yield stream
 
     def packets(self) -> Iterator[tuple[int, Packet[VideoStream]]]:

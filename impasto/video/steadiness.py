@@ -135,7 +135,7 @@ class SteadyPainter:
         for place, one in enumerate(shot.statistics or ()):
             values[f"statistics.{place}"] = one
         for place, grain in enumerate(shot.grains):
-            values |= {f"places.{place}": grain.places, f"offset.{place}": np.array(grain.offset)}
+            values |= {f"shift.{place}": grain.shift, f"offset.{place}": np.array(grain.offset)}
         return {name: value for name, value in values.items() if value is not None}
 
     @state.setter
@@ -146,11 +146,11 @@ class SteadyPainter:
             shot.seen = View(values["gray"], values["color"])
         if shot.index and self._steadiness.statistics:
             shot.statistics = [values.get(f"statistics.{place}") for place in range(len(self._passes))]
-        if "places.0" in values:
+        if "shift.0" in values:
             shot.grains = self._grains((0, 0))
             for place, grain in enumerate(shot.grains):
                 across, down = values[f"offset.{place}"].tolist()
-                grain.places, grain.offset = values[f"places.{place}"], (across, down)
+                grain.shift, grain.offset = values[f"shift.{place}"], (across, down)
         self._shot = shot
 
     # --- a frame ---
@@ -199,7 +199,7 @@ class SteadyPainter:
     def _measure(self, photo: Samples) -> list[FloatArray | None]:
         if not self._steadiness.statistics:
             return []
-        return self._painter.measure(self._placed(photo, (0, 0))[0], self._passes, self._strength)
+        return self._painter.measure(photo, self._frame_sizes(), self._strength)
 
     def _given(
         self, statistics: Sequence[FloatArray | None], found: Motion | None, offset: tuple[int, int]
@@ -220,12 +220,10 @@ class SteadyPainter:
     def _grains(self, offset: tuple[int, int]) -> list[MovingGrain]:
         about, own = self._painter.about, self._painter.grain
         assert own is not None
-        grains = []
-        for size, of_pass in zip(self._passes, self._offsets(offset), strict=True):
-            share = size[0] / self._passes[-1][0]
-            frame = self._size[0] * share, self._size[1] * share
-            grains.append(MovingGrain(own, size, frame, about.grain_cell, about.smallest, of_pass))
-        return grains
+        return [
+            MovingGrain(own, size, frame, about, of_pass)
+            for size, frame, of_pass in zip(self._passes, self._frame_sizes(), self._offsets(offset), strict=True)
+        ]
 
     # --- the place of a frame in the network's view ---
 
@@ -242,6 +240,17 @@ class SteadyPainter:
     def _sizes(self, period: int) -> list[tuple[int, int]]:
         width, height = (side + period for side in self._size)
         return self._painter.sizes(np.empty((height, width, 0)), self._scale, whole=True)
+
+    def _frame_sizes(self) -> list[tuple[int, int]]:
+        """(width, height) of a frame itself in each pass."""
+        if not self._period:
+            return self._passes
+        shares = (size[0] / self._passes[-1][0] for size in self._passes)
+        smallest = self._painter.about.smallest
+        return [
+            (max(smallest, round(self._size[0] * share)), max(smallest, round(self._size[1] * share)))
+            for share in shares
+        ]
 
     def _offset(self) -> tuple[int, int]:
         """(columns, rows) from the view's left and upper border to the frame."""

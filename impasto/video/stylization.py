@@ -27,13 +27,14 @@ from ..version import __version__
 from .codecs import CONTAINERS, DEFAULT_QUALITY, Encoding, choose_encoding
 from .film import About, Film, Frame
 from .joining import join
+from .naming import default_target
 from .opening import open_film
 from .painting import FilmPainter, FilmStyle
 from .parts import Part, Parts
 from .segments import Segment, SegmentWriter
 from .sequences import is_pattern
 from .steadiness import Steadiness
-from .writing import ANIMATED, check_film_output, open_writer
+from .writing import check_film_output, open_writer
 
 PART = 96  # frames of a shot after which a part ends: what an interruption may cost
 
@@ -247,14 +248,6 @@ def film_task(
     return FilmTask(given, to, model, wanted, data, first, last, each, codec, quality, runtime, precision)
 
 
-def default_target(source: Path, style: str) -> Path:
-    """Where a film goes if nobody says where: into the working folder; a kind that is not written becomes MP4."""
-    if is_pattern(source):
-        return Path(f"{source.parent.resolve().name}-{style}") / source.name
-    written = source.suffix.lower() in (*CONTAINERS, *ANIMATED)
-    return Path(f"{source.stem}-{style}{source.suffix if written else '.mp4'}")
-
-
 # --- the work ----------------------------------------------------------------------------------------------
 
 
@@ -299,16 +292,14 @@ class _Work:
         """Join the parts; complete: or what there is of them."""
         segments = [self._parts.video(part.shot, part.number) for part in self._done]
         frames = sum(part.frames for part in self._done)
-        end = self._task.stop
+        end = self._done[-1].end if self._done else None
         if not complete:
             rest = self._parts.video(*self._next)
             if rest.is_file():
                 segments.append(rest)
                 frames, end = max(frames, self._reused + self._frames), self._end
-            elif not segments:
+            if not segments:
                 raise KeyboardInterrupt
-            else:
-                end = self._done[-1].end
         notes = assemble(self._task, self._about, segments, end)
         if complete:
             self._parts.remove()
@@ -385,14 +376,13 @@ def paint_parts(
 
 
 def assemble(task: FilmTask, about: About, segments: Sequence[Path], end: Fraction | None) -> list[str]:
-    """Write the target of segments. end: seconds of the source that it ends at; None where the source does.
+    """Write the target of segments. end: seconds of the source at which their last frame does.
 
     Returns:
         What is not as in the source, a line each.
     """
     if task.is_video:
-        still = is_pattern(task.source) or task.source.suffix.lower() in ANIMATED
-        return join(segments, None if still else task.source, task.target, task.start, end)
+        return join(segments, task.source, task.target, task.start, task.stop, end)
     with open_writer(task.target, about, quality=task.quality) as writer:
         for frame in _frames_of(segments, end):
             writer.write(replace(frame, time=frame.time - (task.start or 0)))
@@ -411,7 +401,7 @@ def _frames_of(segments: Sequence[Path], end: Fraction | None) -> Iterator[Frame
                     yield replace(last, duration=time - last.time)
                 last = replace(frame, time=time)
     if last is not None:
-        yield last if end is None else replace(last, duration=max(end - last.time, last.duration))
+        yield last if end is None else replace(last, duration=end - last.time)
 
 
 def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

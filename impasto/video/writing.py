@@ -83,8 +83,8 @@ class _VideoWriter(FilmWriter):
         with self._stack:
             self._segment.close()
             last = self._last
-            stop = None if last is None else last.time + last.duration
-            self.notes = join([self._path], self._source, self._target, stop=stop)
+            end = None if last is None else last.time + last.duration
+            self.notes = join([self._path], self._source, self._target, end=end)
 
     def abandon(self) -> None:
         self._segment.abandon()

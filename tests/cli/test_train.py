@@ -297,8 +297,9 @@ def test_resume_takes_the_same_painting_and_photographs_only(train: Run, run: Ru
     "option",
     [
         "--preset", "--network", "--iterations", "--minutes", "--from", "--run-folder", "--content-weight",
-        "--style-weight", "--tv-weight", "--style-loss", "--style-scale", "--batch-size", "--learning-rate", "--name",
-        "--title", "--artist", "--year", "--source", "--licence", "--sample", "--seed", "--precision", "--loss-network",
+        "--style-weight", "--tv-weight", "--stability-weight", "--style-loss", "--style-scale", "--batch-size",
+        "--learning-rate", "--name", "--title", "--artist", "--year", "--source", "--licence", "--sample", "--seed",
+        "--precision", "--loss-network",
     ],
 )  # fmt: skip
 def test_resume_contradicts_options_that_make_a_run(run: Run, option: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 from pathlib import Path, PurePath
@@ -37,7 +38,7 @@ FOREIGN = {
     "a JPEG XL image: save it as PNG or TIFF": b"\xff\x0a" + bytes(100),
     "an OpenEXR image: save it as PNG or TIFF": b"v/1\x01" + bytes(100),
     "a drawing: save it as PNG or TIFF": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "a video": MOVIE,
+    "a video: impasto stylize paints it, with: pip install 'impasto[video]'": MOVIE,
     "an archive: unpack it, and give the folder": zipped(),
     "a web page: download the picture itself": b"\n<!DOCTYPE html><html><body>404</body></html>",
     "a PDF document: save its page as PNG": b"%PDF-1.7\n",
@@ -50,11 +51,11 @@ def test_a_file_that_is_something_else_is_called_what_it_is(told: str, tmp_path:
     """Whatever its name, and where it has none, as in an upload."""
     path = tmp_path / "x.jpg"
     path.write_bytes(FOREIGN[told])
-    assert_raises_line(lambda: images.load(path), rf"x\.jpg is not an image that can be read \(it is {told}\)$")
+    assert_raises_line(lambda: images.load(path), rf"x\.jpg is not an image that can be read \(it is {re.escape(told)}\)$")
     for read in (images.load, images.size_of):
         assert_raises_line(
             lambda read=read: read(FOREIGN[told]),  # type: ignore[misc]
-            rf"^the image is not an image that can be read \(it is {told}\)$",
+            rf"^the image is not an image that can be read \(it is {re.escape(told)}\)$",
         )
 
 
@@ -82,11 +83,20 @@ def test_names(has_extra: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (images.unusable(PurePath(name)) is not None) == looks_so, name
 
 
+def test_films_are_known_by_their_names() -> None:
+    for name in ("a.mp4", "a.MOV", "a.mkv", "a.webm", "a.m2ts", "a.ts", "a.ogv", "a.3gp"):
+        assert images.is_film(PurePath(name)), name
+        assert not images.is_readable(PurePath(name)), name
+    for name in ("a.gif", "a.webp", "a.jpg", "a.mp3", "mp4", "a.psd"):
+        assert not images.is_film(PurePath(name)), name
+
+
 def test_the_summary_counts_and_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "_has_rawpy", lambda: False)
     names = [PurePath(name) for name in ("a.nef", "b.mov", "c.arw", "d.txt")]
     assert images.summary(names) == (
-        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video: b.mov"
+        "2 raw photographs (raw needs: pip install 'impasto[formats]'): a.nef, c.arw; 1 video "
+        "(impasto stylize paints it, with: pip install 'impasto[video]'): b.mov"
     )
     assert images.summary([]) == ""
     many = images.summary([PurePath(f"{index}.psd") for index in range(25)])

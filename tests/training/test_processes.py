@@ -23,7 +23,7 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def train_both(files: Path, folder: Path, iterations: int) -> tuple[RunFolder, RunFolder]:
+def train_both(files: Path, folder: Path, iterations: int, stability: float = 0.0) -> tuple[RunFolder, RunFolder]:
     """The same training in one process, and in two that torchrun starts."""
     save_photos(folder / "photos")
     (folder / "work").mkdir()
@@ -31,7 +31,7 @@ def train_both(files: Path, folder: Path, iterations: int) -> tuple[RunFolder, R
     process = start(
         "train", files / "painting.jpg", "--content", folder / "photos", "-o", "out.onnx", "--run-folder", "run",
         "--preset", "tiny", "--iterations", iterations, "--batch-size", 4, "--precision", "float32", "--json",
-        cwd=folder / "work", launcher=launcher,
+        "--stability-weight", stability, cwd=folder / "work", launcher=launcher,
     )  # fmt: skip
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
@@ -39,7 +39,7 @@ def train_both(files: Path, folder: Path, iterations: int) -> tuple[RunFolder, R
     assert sorted(path.name for path in (folder / "work").iterdir()) == ["out.onnx", "run"]
     train(
         files / "painting.jpg", folder / "photos", folder / "one.onnx", run=folder / "one", preset="tiny",
-        iterations=iterations, batch_size=4, precision="float32",
+        iterations=iterations, batch_size=4, precision="float32", stability_weight=stability,
     )  # fmt: skip
     return RunFolder(folder / "one"), RunFolder(folder / "work" / "run")
 
@@ -55,8 +55,8 @@ def test_two_processes_have_the_gradients_of_one(files: Path, tmp_path: Path) ->
 
 
 def test_two_processes_stay_together(files: Path, tmp_path: Path) -> None:
-    """Batch after batch; and one of the two writes files and talks."""
-    one, two = train_both(files, tmp_path, 5)
+    """Batch after batch, with motion from the third on; and one of the two writes files and talks."""
+    one, two = train_both(files, tmp_path, 5, stability=2.0)
     first, second = one.load(one.latest), two.load(two.latest)
     # Of a gradient that is nothing but a rounding error, Adam makes a step as long as any other, so that single weights
     # differ: all of them together are apart by a fiftieth of the way that they have gone, at most.

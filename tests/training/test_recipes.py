@@ -17,7 +17,14 @@ from impasto.perception.losses import CONTENT_FORMS, STYLE_FORMS
 from impasto.perception.weights import LOSS_NETWORKS
 from impasto.training import TRAINING_PRESETS, TrainingPreset
 from impasto.training.presets import get_training_preset
-from impasto.training.schedule import crop_side, iterations_after, learning_rate, pixels_of_a_crop, progress_after
+from impasto.training.schedule import (
+    crop_side,
+    iterations_after,
+    learning_rate,
+    pixels_of_a_crop,
+    progress_after,
+    stability_weight,
+)
 
 PROGRESS = st.floats(0, 1)
 PRESETS = st.sampled_from(list(TRAINING_PRESETS.values()))
@@ -33,7 +40,7 @@ def test_johnson2016_is_as_published() -> None:
     assert level.content_layers == {"relu3_3": 1.0}
     assert (preset.iterations, preset.batch_size, preset.crops) == (40_000, 4, ((1.0, 256),))
     assert (preset.learning_rate, preset.betas, preset.schedule) == (1e-3, (0.9, 0.999), "constant")
-    assert (preset.averaging, preset.weakened) == (0, 0)
+    assert (preset.averaging, preset.weakened, preset.stability_weight) == (0, 0, 0)
     pixels = 3 * 256**2
     assert preset.tv_weight * (1 / 255) ** 2 / pixels == pytest.approx(preset.batch_size * 1e-6 / 2)
 
@@ -121,3 +128,13 @@ def test_the_rate_rises_then_falls_to_nothing(a: float, b: float) -> None:
 @given(PROGRESS)
 def test_a_constant_rate_is_constant(progress: float) -> None:
     assert learning_rate(replace(RECIPE, schedule="constant", learning_rate=0.25), progress) == 0.25
+
+
+def test_stability_comes_in_by_and_by() -> None:
+    recipe = replace(RECIPE, stability_weight=6.0, stability_ramp=(1 / 3, 2 / 3))
+    found = [stability_weight(recipe, progress) for progress in (0, 0.3, 1 / 3, 0.5, 0.6, 2 / 3, 1)]
+    assert found == pytest.approx([0, 0, 0, 3, 4.8, 6, 6])
+    assert found[:3] == [0, 0, 0]
+    at_once = replace(recipe, stability_ramp=(0.0, 0.0))
+    assert [stability_weight(at_once, progress) for progress in (0, 1)] == [6, 6]
+    assert stability_weight(replace(recipe, stability_weight=0.0), 0.9) == 0

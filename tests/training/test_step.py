@@ -70,6 +70,21 @@ def test_a_batch_takes_another_to_where_it_lies() -> None:
     assert ours.paintings.mean() == 1
 
 
+def test_a_batch_takes_motion_and_its_weight_along() -> None:
+    ours, theirs = (
+        replace(
+            batch(index), next_photos=torch.full((2, 3, 4, 4), 2.0 * index), flow=torch.full((2, 2, 4, 4), 3.0 * index),
+            stability=torch.tensor(0.5 * index),
+        )
+        for index in range(2)
+    )  # fmt: skip
+    assert ours.shapes == theirs.shapes != batch(0).shapes
+    given = ours.to(torch.device("cpu"))
+    given.take(theirs)
+    for name in ("next_photos", "flow", "stability"):
+        assert torch.equal(getattr(given, name), getattr(theirs, name))
+
+
 def test_the_view_is_a_part_from_the_offset_on() -> None:
     images = torch.rand(2, 3, 9, 8)
     assert torch.equal(seen(images, torch.tensor([2, 1]), 3), images[..., 2:8, 1:6])

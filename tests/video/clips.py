@@ -16,7 +16,9 @@ SIZE = (64, 48)
 SPC = {"bt709": 1, "bt470bg": 5, "smpte170m": 6, "bt2020nc": 9}
 PRI = {"": 2, "bt709": 1, "smpte170m": 6, "bt2020": 9, "smpte432": 12}
 TRC = {"": 2, "bt709": 1, "smpte2084": 16, "arib-std-b67": 18}
-_LUMA = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt470bg": (0.299, 0.114), "bt2020nc": (0.2627, 0.0593)}
+_LUMA = {
+    "bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt470bg": (0.299, 0.114), "bt2020nc": (0.2627, 0.0593),
+}  # fmt: skip
 
 
 def moving(count: int, size: tuple[int, int] = SIZE) -> list[NDArray[np.uint8]]:
@@ -58,15 +60,15 @@ def yuv_of(rgb: Sequence[float], matrix: str, full_range: bool, bits: int = 8) -
     else:
         scale = 2 ** (bits - 8)
         values = (scale * (219 * y + 16), *(scale * (224 * one + 128) for one in chroma))
-    return tuple(round(value) for value in values)  # type: ignore[return-value]
+    return tuple(round(value) for value in values)
 
 
 def flat_frame(values: Sequence[int], pix_fmt: str, size: tuple[int, int] = SIZE) -> Any:
     """A frame whose planes each have one value."""
     frame = av.VideoFrame(*size, pix_fmt)
     for plane, value in zip(frame.planes, values, strict=False):
-        wide = frame.format.components[0].bits > 8
-        plane.update(struct.pack("<H", value) * (plane.buffer_size // 2) if wide else bytes([value]) * plane.buffer_size)
+        sample = struct.pack("<H", value) if frame.format.components[0].bits > 8 else bytes([value])
+        plane.update(sample * (plane.buffer_size // len(sample)))
     return frame
 
 
@@ -103,11 +105,11 @@ def make_clip(
     """
     pictures = moving(frames, size) if isinstance(frames, int) else frames
     tick = time_base or 1 / Fraction(rate)
-    with av.open(str(path), "w", options=None) as container:
+    with av.open(str(path), "w") as container:
         container.metadata.update(tags or {})
-        stream: Any = container.add_stream(codec, rate=Fraction(rate), options={"preset": "veryfast"} if codec == "libx264" else {})
+        stream: Any = container.add_stream(codec, rate=Fraction(rate))
         context = stream.codec_context
-        context.options = (context.options or {}) | (options or {})
+        context.options = ({"preset": "veryfast"} if codec == "libx264" else {}) | (options or {})
         context.pix_fmt, context.time_base, context.thread_count = pix_fmt, tick, 1
         context.sample_aspect_ratio = pixel_aspect
         if isinstance(pictures[0], av.VideoFrame):
@@ -144,7 +146,8 @@ def make_clip(
         container.mux(stream.encode(None))
         for start, end, text in subtitles[1] if subtitles is not None else ():
             data = text.encode()
-            packet: Any = av.Packet(struct.pack(">H", len(data)) + data if subtitles and subtitles[0] == "mov_text" else data)
+            is_mp4s = subtitles is not None and subtitles[0] == "mov_text"
+            packet: Any = av.Packet(struct.pack(">H", len(data)) + data if is_mp4s else data)
             packet.stream, packet.time_base = texts, Fraction(1, 1000)
             packet.pts = packet.dts = start
             packet.duration, packet.is_keyframe = end - start, True
@@ -180,6 +183,5 @@ def packets_of(path: Path, kind: str = "audio") -> list[tuple[Fraction, bytes]]:
     """The packets of a file's first stream of a kind: their times in seconds, and their bytes."""
     with av.open(str(path)) as container:
         stream = next(one for one in container.streams if one.type == kind)
-        return [
-            (packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.pts is not None
-        ]
+        packets: Any = (packet for packet in container.demux(stream) if packet.pts is not None)
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in packets]
