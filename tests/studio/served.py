@@ -18,5 +18,7 @@ def studio(folder: Path, *arguments: str) -> Iterator[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().removeprefix("Impasto Studio: ").partition(" ")[0]
-        server.terminate()
+        try:
+            yield server.stdout.readline().removeprefix("Impasto Studio: ").partition(" ")[0]
+        finally:
+            server.terminate()
