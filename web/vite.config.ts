@@ -21,7 +21,7 @@ const POLICY = [
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' blob:",
-  "media-src blob:",
+  "media-src 'self' blob:",
   "connect-src 'self' blob:",
   "manifest-src 'self'",
   "base-uri 'none'",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from fastapi.sse import EventSourceResponse
 
@@ -18,8 +18,8 @@ from .. import images
 from ..optimizing.presets import PRESETS
 from ..stylizing.stylization import LARGEST_SIDE, check_options
 from ..version import __version__
-from . import work
-from .context import Context
+from . import films, work
+from .context import FILM_DEVICE, Context
 from .jobs import FINISHED, Job
 from .models import Capabilities, Health, JobStatus, Style, result_name
 from .settings import Limits
@@ -66,9 +66,9 @@ def capabilities(context: In) -> Capabilities:
     """What this server can do beyond what a browser does itself."""
     settings = context.settings
     return Capabilities(
-        version=__version__, paint=bool(context.jobs.devices), train=context.trains and bool(settings.content),
-        presets=list(PRESETS), content=sorted(settings.content), devices=context.jobs.devices,
-        upload_bytes=settings.limits.upload, pixels=settings.limits.pixels,
+        version=__version__, paint=context.device is not None, train=context.trains and bool(settings.content),
+        film=context.films, presets=list(PRESETS), content=sorted(settings.content), devices=context.jobs.devices,
+        upload_bytes=settings.limits.upload, film_bytes=settings.limits.film, pixels=settings.limits.pixels,
     )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ async def paint(
             "preset": preset, "size": size, "strength": strength, "style_scale": style_scale, "seed": seed,
             "preserve_color": preserve_color, "content_weight": content_weight,
         }  # fmt: skip
-        job = Job("paint", _stem(photo), folder, work.paint(source, targets, device, options, keep_metadata))
+        job = Job("paint", _stem(photo.filename), folder, work.paint(source, targets, device, options, keep_metadata))
         return _status(context.jobs.submit(job, device), context)
 
 
@@ -211,6 +211,47 @@ async def train(
         options = {"minutes": minutes, "artist": artist, "year": year, "style_scale": style_scale}
         done = work.train(source, context.settings.content[content], kept / "runs", kept / "styles", device, options)
         return _status(context.jobs.submit(Job("train", title, folder, done), device), context)
+
+
+@api.post("/jobs/film", status_code=202, openapi_extra=films.BODY, responses=ERRORS | {
+    400: {"description": "not a film, or an option out of its range"}, 404: {"description": "no such style"},
+    503: {"description": "films cannot be painted here"}, 507: {"description": "no space left on the disk"},
+})  # fmt: skip
+async def film(
+    context: In,
+    request: Request,
+    style: Annotated[str, Query()],
+    name: Annotated[str, Query(max_length=255, description="of the file")] = "film.mp4",
+    strength: Annotated[float, Query(ge=0, le=1)] = 1.0,
+    style_scale: Annotated[float, Query(ge=0.1, le=10)] = 1.0,
+    size: Annotated[int | None, Query(ge=16, le=LARGEST_SIDE)] = None,
+    preserve_color: Annotated[PreserveColor | None, Query()] = None,
+    start: Annotated[float | None, Query(ge=0, description="seconds")] = None,
+    stop: Annotated[float | None, Query(ge=0, description="seconds")] = None,
+    codec: Annotated[str, Query(max_length=20)] = "auto",
+) -> JobStatus:
+    """Paint a film, the body of the request, with its sound; frame by frame, held still."""
+    if not context.films:
+        raise HTTPException(503, "this server cannot paint films: pip install 'impasto[studio,video]'")
+    model = context.gallery.file(style)
+    context.jobs.check_room(FILM_DEVICE)
+    folder = context.jobs.new_folder()
+    with _removed_if_refused(folder):
+        options = {
+            "strength": strength, "style_scale": style_scale, "size": size, "preserve_color": preserve_color,
+            "start": start, "stop": stop, "codec": codec,
+        }  # fmt: skip
+        title = _stem(name, "film")
+        source, target = films.places(folder, name)
+        films.check_options(source, model, target, options)
+        await films.receive(request, source)
+        with work.film_told(source, title):
+            about = await anyio.to_thread.run_sync(films.look, source, target, codec)
+        if max(_pixels(about.size), _pixels(films.painted_size(about, size))) > context.settings.limits.pixels:
+            raise HTTPException(413, f"the film has more than {context.settings.limits.pixels / 1e6:.0f} megapixels")
+        done = work.film(source, model, target, float(about.rate), options)
+        job = Job("film", title, folder, done, name=f"{title}-{style}{target.suffix}")
+        return _status(context.jobs.submit(job, FILM_DEVICE), context)
 
 
 @api.get("/jobs/{id}", responses={404: {"description": "no such job"}})
@@ -245,10 +286,11 @@ def preview(job: Known) -> Response:
 
 @api.get("/jobs/{id}/result", response_class=FileResponse, responses={404: {"description": "no such job or result"}})
 def result(job: Known) -> FileResponse:
-    """The picture, or the style model, that came of a job."""
+    """The picture, the style model or the film that came of a job; parts of it, where a range is asked for."""
     if job.result is None or not job.result.exists():
         raise HTTPException(404, "there is no result")
-    return FileResponse(job.result, filename=result_name(job))
+    # Without a type, which systems know of few films, browsers would not play it.
+    return FileResponse(job.result, filename=result_name(job), media_type=films.MEDIA_TYPES.get(job.result.suffix))
 
 
 @api.post("/jobs/{id}/stop", responses={404: {"description": "no such job"}})
@@ -288,10 +330,10 @@ def _device(context: Context) -> str:
     return context.device
 
 
-def _stem(upload: UploadFile) -> str:
-    """An upload's name for people: never a path."""
-    name = Path((upload.filename or "").replace("\\", "/")).stem
-    return "".join(letter for letter in name if letter.isprintable())[:80] or "picture"
+def _stem(name: str | None, otherwise: str = "picture") -> str:
+    """An uploaded file's name for people: never a path."""
+    stem = Path((name or "").replace("\\", "/")).stem
+    return "".join(letter for letter in stem if letter.isprintable())[:80] or otherwise
 
 
 def _pixels(size: tuple[int, int]) -> int:

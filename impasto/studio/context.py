@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 
@@ -16,6 +17,7 @@ from .jobs import Jobs
 from .settings import StudioSettings
 
 LOADED = 3  # styles that are kept in memory
+FILM_DEVICE = "cpu"  # what paints films
 
 
 class Context:
@@ -25,7 +27,9 @@ class Context:
         self.settings = settings
         self.gallery = Gallery(settings.folder)
         self.device, self.trains = torch_device(settings.device)
-        self.jobs = Jobs([self.device] if self.device else [], settings.limits.jobs)
+        self.films = paints_films()
+        lines = [self.device, *([FILM_DEVICE] if self.films else [])]
+        self.jobs = Jobs(list(dict.fromkeys(line for line in lines if line)), settings.limits.jobs)
         self.browser_styles = BrowserStyles(self.gallery, self.jobs.root / "browser")
         self._turn, self._waiting = asyncio.Lock(), 0
         self._loaded: OrderedDict[str, Stylizer] = OrderedDict()
@@ -56,6 +60,11 @@ class Context:
         while len(self._loaded) > LOADED:
             self._loaded.popitem(last=False)
         return self._loaded[name]
+
+
+def paints_films() -> bool:
+    """Whether the packages of the extra `video` are there."""
+    return all(importlib.util.find_spec(package) is not None for package in ("av", "cv2"))
 
 
 def torch_device(wanted: str) -> tuple[str | None, bool]:

@@ -26,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 COOKIE = "impasto-token"
 OPEN = ("/healthz",)  # needs no token
+FILM = "/api/jobs/film"  # takes more bytes than the rest, and more time
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +38,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -68,7 +69,7 @@ class Guard:
         if answer is not None:
             await answer(scope, receive, send_with_headers)
             return
-        await self._app(scope, self._limited(receive), send_with_headers)
+        await self._app(scope, self._limited(receive, scope), send_with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, settings = Headers(scope=scope), self._settings
@@ -93,17 +94,22 @@ class Guard:
             length = int(headers.get("content-length", 0))
         except ValueError:
             return _error(400, "Content-Length is no number")
-        if length > settings.limits.upload:
-            return _error(413, _too_large(settings.limits.upload))
+        if length > self._most(scope):
+            return _error(413, _too_large(self._most(scope)))
         return None
 
-    def _limited(self, receive: Receive) -> Receive:
+    def _most(self, scope: Scope) -> int:
+        """Bytes that a request may have."""
+        limits = self._settings.limits
+        return limits.film if scope["path"] == FILM else limits.upload
+
+    def _limited(self, receive: Receive, scope: Scope) -> Receive:
         """Bodies that are too large, or come too slowly, end in an error."""
-        limits, loop = self._settings.limits, asyncio.get_running_loop()
-        deadline, seen, whole = loop.time() + limits.seconds, 0, False
+        loop, seconds, most = asyncio.get_running_loop(), self._settings.limits.seconds, self._most(scope)
+        deadline, seen, whole = loop.time() + seconds, 0, False
 
         async def limited() -> Message:
-            nonlocal seen, whole
+            nonlocal deadline, seen, whole
             if whole:  # what comes now is that the client has gone: there is no hurry
                 return await receive()
             try:
@@ -112,8 +118,10 @@ class Guard:
                 raise HTTPException(408, "the request took too long to arrive") from None
             seen += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if seen > limits.upload:
-                raise HTTPException(413, _too_large(limits.upload))
+            if seen > most:
+                raise HTTPException(413, _too_large(most))
+            if scope["path"] == FILM:
+                deadline = loop.time() + seconds
             return message
 
         return limited
@@ -144,7 +152,8 @@ def _same(given: str, token: str) -> bool:
 
 
 def _too_large(limit: int) -> str:
-    return f"the request is too large: {limit / 1e6:.0f} MB at most"
+    amount = f"{limit / 1e9:g} GB" if limit >= 1e9 else f"{limit / 1e6:.0f} MB"
+    return f"the request is too large: {amount} at most"
 
 
 def _error(status: int, detail: str) -> JSONResponse:

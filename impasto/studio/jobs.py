@@ -52,12 +52,13 @@ class Job:
     """Something that takes minutes.
 
     Attributes:
-        id: random: who knows it may see the job. kind: "paint" or "train". title: for people.
+        id: random: who knows it may see the job. kind: "paint", "train" or "film". title: for people.
         folder: the job's own, for its input and output; removed with it.
         state: "queued", "running", "done", "failed" or "cancelled". error: of a job that failed, one line.
         progress: in [0, 1]. iteration, iterations; seconds since it began, and estimated to go.
-        history: the loss curve. preview: bytes of a JPEG file. version: raised with every change.
-        result: the file that came of it. stopped: why it ended early with a result.
+        history: the loss curve. rate: frames a second, of a film. preview: bytes of a JPEG file. version: raised with
+        every change. result: the file that came of it. name: what that is called, if not after the title. stopped: why
+        it ended early with a result. notes: what is not as one would expect of the result, a line each.
     """
 
     kind: str
@@ -73,11 +74,14 @@ class Job:
     seconds: float = 0.0
     remaining: float | None = None
     history: list[Point] = field(default_factory=list)
+    rate: float | None = None
     preview: bytes | None = None
     previews: int = 0
     version: int = 0
     result: Path | None = None
+    name: str | None = None
     stopped: str | None = None
+    notes: list[str] = field(default_factory=list)
     created: float = field(default_factory=time.time)
     _stop: threading.Event = field(default_factory=threading.Event)
     _cancel: threading.Event = field(default_factory=threading.Event)
@@ -93,7 +97,9 @@ class Job:
         """Whether nothing of it will change any more."""
         return self.state in FINISHED
 
-    def report(self, progress: float, iteration: int, iterations: int, remaining: float, point: Point) -> bool:
+    def report(
+        self, progress: float, iteration: int, iterations: int, remaining: float, point: Point | None = None
+    ) -> bool:
         """Called by the work after each step.
 
         Returns:
@@ -102,16 +108,21 @@ class Job:
         Raises:
             CancelledError: it is to end, and nothing is kept.
         """
-        if self._closed.is_set():
-            raise ClosedError
-        if self._cancel.is_set():
-            raise CancelledError
+        self.check()
         self.progress, self.iteration, self.iterations, self.remaining = progress, iteration, iterations, remaining
-        self.history.append(point)
+        if point is not None:
+            self.history.append(point)
         if len(self.history) > HISTORY:
             del self.history[1:-1:2]
         self.version += 1
         return not self._stop.is_set()
+
+    def check(self) -> None:
+        """Raise `CancelledError` if it is to end."""
+        if self._closed.is_set():
+            raise ClosedError
+        if self._cancel.is_set():
+            raise CancelledError
 
     def show(self, preview: bytes) -> None:
         """A JPEG file of how it looks now."""

@@ -40,10 +40,12 @@ class Capabilities(BaseModel):
     version: str
     paint: bool
     train: bool
+    film: bool
     presets: list[str]
     content: list[str] = Field(description="folders of photographs that may be trained on")
     devices: list[str]
     upload_bytes: int
+    film_bytes: int
     pixels: int
 
 
@@ -51,17 +53,19 @@ class JobStatus(BaseModel):
     """How far a job is."""
 
     id: str
-    kind: Literal["paint", "train"]
+    kind: Literal["paint", "train", "film"]
     title: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     position: int = Field(description="jobs before it in line")
     progress: float
+    rate: float | None = Field(description="frames a second, of a film")
     iteration: int
     iterations: int
     seconds: float
     remaining: float | None
     error: str | None
     stopped: str | None
+    notes: list[str] = Field(description="what is not as one would expect of the result")
     cancelling: bool = Field(description="it ends as soon as it can")
     previews: int = Field(description="how many previews there were: the last is at …/preview")
     result: str | None = Field(description="name of the file at …/result")
@@ -78,4 +82,6 @@ def result_name(job: Job) -> str | None:
     """What the file that came of a job is called."""
     if job.result is None:
         return None
-    return job.result.name if job.kind == "train" else f"{slug(job.title)}{job.result.suffix}"
+    if job.kind == "paint":
+        return f"{slug(job.title)}{job.result.suffix}"
+    return job.name or job.result.name

@@ -12,11 +12,13 @@ from pathlib import Path
 class Limits:
     """What a request may ask of the server.
 
-    upload: bytes of a request. pixels: of an uploaded picture. files: in a request. stylizing: requests that are
-    stylized or wait for it. jobs: that wait on each device. seconds: for a request to arrive.
+    upload: bytes of a request. film: of an uploaded film. pixels: of an uploaded picture, and of a film's. files: in a
+    request. stylizing: requests that are stylized or wait for it. jobs: that wait on each device. seconds: for a
+    request to arrive; for a film, without any of it arriving.
     """
 
     upload: int = 64_000_000
+    film: int = 4_000_000_000
     pixels: int = 60_000_000
     files: int = 8
     stylizing: int = 16

@@ -1,12 +1,14 @@
-"""What the studio's jobs do: paint by the iterative method, train a style. They run in a worker's thread."""
+"""What jobs do: paint by the iterative method, train a style, paint a film. They run in a worker's thread."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import time
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,54 @@ def train(
         return target
 
     return work
+
+
+def film(source: Path, style: Path, target: Path, rate: float, options: Mapping[str, Any]) -> Callable[[Job], Path]:
+    """A job that paints a film; the source goes when it is done.
+
+    rate: of the source, in frames a second. options: keywords of `stylize_video`.
+    """
+
+    def work(job: Job) -> Path:
+        from ..video.stylization import FilmStep, stylize_video
+
+        shown = 0.0
+
+        def callback(step: FilmStep) -> None:
+            nonlocal shown
+            now = time.monotonic()
+            if now - shown >= PREVIEW_SECONDS:
+                shown = now
+                job.show(_small(step.picture))
+            job.seconds, job.rate = step.seconds, step.rate
+            frames = max(step.frames, round(step.total * rate))
+            if not job.report(step.done / max(step.total, 1e-9), step.frames, frames, step.remaining):
+                raise KeyboardInterrupt  # what is painted by now becomes a film
+
+        try:
+            with film_told(source, job.title):
+                result = stylize_video(source, style, target, callback=callback, **options)
+        except KeyboardInterrupt:  # there was nothing yet
+            raise CancelledError from None
+        job.check()
+        if not result.complete:
+            job.stopped = "stopped"
+        job.notes = list(result.notes)
+        if result.damaged:
+            job.notes.append(f"places of the source that are damaged, and were passed over: {result.damaged}")
+        source.unlink(missing_ok=True)
+        return target
+
+    return work
+
+
+@contextlib.contextmanager
+def film_told(source: Path, name: str) -> Iterator[None]:
+    """Errors about a film by the name that people know it by, without where its files lie here."""
+    try:
+        yield
+    except ImpastoError as error:
+        raise ImpastoError(str(error).replace(str(source), name).replace(f"{source.parent}{os.sep}", "")) from None
 
 
 def slug(title: str) -> str:

@@ -46,7 +46,7 @@ class FilmStep:
     """How a film gets on.
 
     done, total: seconds of the film. frames: painted by this call. seconds: that it took. remaining: seconds that are
-    still to go, as far as one can tell.
+    still to go, as far as one can tell. picture: the frame that was painted last.
     """
 
     done: float
@@ -54,6 +54,7 @@ class FilmStep:
     frames: int
     seconds: float
     remaining: float
+    picture: Picture
 
     @property
     def rate(self) -> float:
@@ -321,7 +322,8 @@ class _Work:
         seconds = time.perf_counter() - self._began
         each = seconds / max(float(self._end - self._resumed), 1e-9)
         left = each * float(total - (self._end - self._first))
-        self._callback(FilmStep(float(self._end - self._first), float(total), self._frames, seconds, left))
+        done = float(self._end - self._first)
+        self._callback(FilmStep(done, float(total), self._frames, seconds, left, frame.picture))
 
 
 def begun(task: FilmTask, film: Film) -> tuple[About, Encoding, Parts]:

@@ -106,8 +106,8 @@ def serving(styles_folder: Path) -> Serving:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own, that may use the camera."""
-    context = browser.new_context(permissions=["camera"], viewport={"width": 1280, "height": 800})
+    """A profile of its own, that may use the camera and the microphone."""
+    context = browser.new_context(permissions=["camera", "microphone"], viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE)
     yield context
     context.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 import pytest
+from filmed import film
 from painted import pixels
 from PIL import Image
 
@@ -26,6 +28,61 @@ def rate(page: Page, seconds: float) -> float:
     found = float(page.locator(".facts").get_attribute("data-rate") or 0)
     print(page.locator(".facts").inner_text())  # noqa: T201 - shown by pytest -rP
     return found
+
+
+def loudness(file: Path) -> float | None:
+    """Of the sound, at its loudest second of [0, 1]; None where a film has none."""
+    with av.open(str(file)) as film:
+        assert film.streams.video
+        if not film.streams.audio:
+            return None
+        resampler = av.AudioResampler("flt", "mono")
+        samples = [part.to_ndarray() for frame in film.decode(audio=0) for part in resampler.resample(frame)]
+    return float(np.abs(np.concatenate(samples, axis=1)).max())
+
+
+def record(page: Page, folder: Path, milliseconds: int = 3000) -> Path:
+    page.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Finish").wait_for()
+    page.wait_for_timeout(milliseconds)
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Finish").click()
+    file = folder / saving.value.suggested_filename
+    saving.value.save_as(file)
+    return file
+
+
+def test_a_camera_is_recorded_with_the_microphone_where_that_is_wanted(page: Page, tmp_path: Path) -> None:
+    """Chromium's fake microphone beeps each second."""
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Start the camera").click()
+    page.wait_for_selector(".facts[data-rate]")
+    page.get_by_role("button", name="Sound off").click()
+    page.get_by_role("button", name="Sound on").wait_for()
+    loud = loudness(record(page, tmp_path))
+    assert loud is not None
+    assert loud > 0.01
+
+
+def test_a_video_is_recorded_with_its_own_sound(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("link", name="Live").click()
+    page.locator("input[accept='video/*']").set_input_files(film(tmp_path / "clip.mp4", 120))
+    page.wait_for_selector(".facts[data-rate]")
+    for _ in range(2):  # a video is led into the recorder once, and used again
+        loud = loudness(record(page, tmp_path))
+        assert loud is not None
+        assert loud > 0.1
+    assert page.get_by_role("button", name="Sound off").count() == 0
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_without_a_server_a_film_is_played_and_what_paints_it_whole_is_told(page: Page, tmp_path: Path) -> None:
+    page.wait_for_selector(".picture canvas:not([hidden])")
+    page.locator("input[type=file]").first.set_input_files(film(tmp_path / "clip.mp4", 24))
+    page.wait_for_selector(".facts[data-rate]")
+    assert page.get_by_text("takes the studio’s own server").count() == 1
+    assert page.get_by_text("pip install 'impasto[studio,video]'").count() == 1
+    assert page.get_by_role("link", name="Film").count() == 0
 
 
 def test_a_camera_is_painted_recorded_and_played_again(page: Page, tmp_path: Path) -> None:
@@ -48,6 +105,7 @@ def test_a_camera_is_painted_recorded_and_played_again(page: Page, tmp_path: Pat
     assert name.startswith(f"live-{next(iter(style_files()))}.")
     saving.value.save_as(tmp_path / name)
     assert (tmp_path / name).stat().st_size > 1000
+    assert loudness(tmp_path / name) is None  # no microphone without being asked
 
     page.get_by_role("button", name="Stop").click()
     page.locator("input[accept='video/*']").set_input_files(tmp_path / name)

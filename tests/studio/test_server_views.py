@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +12,7 @@ import numpy as np
 import pytest
 from painted import download, open_picture, pixels, set_slider, wait_until_painted
 from PIL import Image
+from served import studio
 from tiny import save_photos
 
 import impasto
@@ -36,14 +34,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of `impasto studio`, with photographs to train on."""
     folder = tmp_path_factory.mktemp("studio")
     save_photos(folder / "photos")
-    command = [sys.executable, "-m", "impasto", "studio", "--no-open", "--port", "0", "--content", "photos"]
-    command += ["--device", "cpu"]
-    # As in the tests themselves: several processes with as many threads as cores would wait for each other.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().removeprefix("Impasto Studio: ").partition(" ")[0]
-        server.terminate()
+    with studio(folder, "--content", "photos") as address:
+        yield address
 
 
 @pytest.fixture
@@ -167,7 +159,7 @@ def test_a_style_is_trained_and_hangs_among_the_others(page: Page, address: str,
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_no_view_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    for view in ("Photo", "Live", "Paint", "Train"):
+    for view in ("Photo", "Live", "Film", "Paint", "Train"):
         page.get_by_role("link", name=view, exact=True).click()
         page.locator(".view").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view

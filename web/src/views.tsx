@@ -1,6 +1,7 @@
 import { computed } from "@preact/signals";
 import type { ComponentType } from "preact";
 
+import { FilmView } from "./film/FilmView";
 import { LiveView } from "./live/LiveView";
 import { PhotoView } from "./photo/PhotoView";
 import { openPhoto } from "./photo/session";
@@ -23,6 +24,7 @@ const OWN: readonly View[] = [
   { id: "live", title: "Live", Content: LiveView },
 ];
 const OF_A_SERVER: readonly View[] = [
+  { id: "film", title: "Film", Content: FilmView, sends: true },
   { id: "paint", title: "Paint", Content: PaintView, take: takeForPainting, sends: true },
   { id: "train", title: "Train", Content: TrainView, take: takeForTraining, sends: true },
 ];

@@ -1,6 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
+import { NoFilms } from "../film/NoFilms";
+import { openFilm } from "../film/session";
+import { server } from "../server/session";
+import { paceOf } from "../server/words";
 import { hasCameras } from "../shell/camera";
 import { chosen } from "../state";
 import { styleUrl } from "../styles";
@@ -21,6 +25,7 @@ import {
   startVideo,
   stop,
   toggleRecording,
+  withSound,
 } from "./session";
 
 export function LiveView(): JSX.Element {
@@ -40,8 +45,21 @@ export function LiveView(): JSX.Element {
       </figure>
       <aside class="panel" aria-label="How it is painted">
         <PaintControls strokes={false} />
+        {current?.file && <WholeFilm file={current.file} />}
       </aside>
     </main>
+  );
+}
+
+/** What is seen live is small and coarse, and not held still. */
+function WholeFilm({ file }: { file: File }): JSX.Element {
+  if (!server.value?.film) return <NoFilms />;
+  return (
+    <div class="download">
+      <Button icon="film" press={() => void openFilm(file)}>
+        Paint the whole film
+      </Button>
+    </div>
   );
 }
 
@@ -88,8 +106,18 @@ function Running({ live: { kind } }: { live: Live }): JSX.Element {
       <Button icon="picture" press={snapshot}>
         Snapshot
       </Button>
+      {canRecord() && kind === "camera" && (
+        <Button
+          icon="sound"
+          press={() => (withSound.value = !withSound.value)}
+          pressed={withSound.value}
+          disabled={recording.value}
+        >
+          {withSound.value ? "Sound on" : "Sound off"}
+        </Button>
+      )}
       {canRecord() && (
-        <Button icon={recording.value ? "stop" : "record"} press={toggleRecording} pressed={recording.value}>
+        <Button icon={recording.value ? "stop" : "record"} press={() => void toggleRecording()} pressed={recording.value}>
           {recording.value ? "Finish" : "Record"}
         </Button>
       )}
@@ -110,7 +138,7 @@ function Pace(): JSX.Element | null {
   const { rate, size } = pace.value;
   return (
     <p class="facts" data-rate={rate.toFixed(1)}>
-      {`${rate < 10 ? rate.toFixed(1) : Math.round(rate)} frames a second at ${size.width} × ${size.height} px`}
+      {`${paceOf(rate)} at ${size.width} × ${size.height} px`}
     </p>
   );
 }

@@ -11,18 +11,20 @@ import { chosen, colors, engine, fail, problem, say, strength, studio } from "..
 import { Cancelled } from "../studio";
 import { Frames } from "./frames";
 import { counted, framesPerSecond, NO_FRAMES } from "./rate";
+import { record } from "./recording";
 import { adapted, atSide, workingSize } from "./resolution";
+import { type Sound, soundOfMicrophone, soundOfVideo } from "./sound";
 
 const BEGIN_SIDE = 256; // px
 const SHOWN_SIDE = 1280; // px, at most: of the canvas that is seen and recorded
-const RECORDED_RATE = 30; // frames a second
-const FORMATS = ["video/mp4;codecs=avc1.42E01F", "video/webm;codecs=vp9", "video/webm"];
 
 export interface Live {
   readonly kind: "camera" | "file";
   readonly name: string;
   readonly mirrored: boolean;
   readonly size: Size;
+  /** What is played, if it is a file. */
+  readonly file?: File;
 }
 
 export interface Pace {
@@ -35,11 +37,14 @@ export const pace = signal<Pace | undefined>(undefined);
 export const opening = signal(false);
 export const cameras = signal(0);
 export const recording = signal(false);
+/** Whether the microphone is recorded with a camera's pictures. A file has its own sound. */
+export const withSound = signal(false);
 
 const canvas = document.createElement("canvas");
 const small = document.createElement("canvas");
 let running = new AbortController();
 let recorder: MediaRecorder | undefined;
+let played: HTMLVideoElement | undefined;
 let facing: Facing = "user";
 
 /** The canvas that the painting is shown on. */
@@ -65,12 +70,12 @@ export async function startVideo(file: File): Promise<void> {
     const url = URL.createObjectURL(file);
     stop.addEventListener("abort", () => URL.revokeObjectURL(url), { once: true });
     Object.assign(video, { src: url, loop: true });
-    return { kind: "file", name: file.name.replace(/\.[^.]*$/, ""), mirrored: false };
+    return { kind: "file", name: file.name.replace(/\.[^.]*$/, ""), mirrored: false, file };
   });
 }
 
 export function stop(): void {
-  recorder?.stop();
+  if (recorder?.state === "recording") recorder.stop();
   running.abort();
   live.value = undefined;
   pace.value = undefined;
@@ -92,6 +97,7 @@ async function start(
     const size = { width: video.videoWidth, height: video.videoHeight };
     Object.assign(canvas, fit(size, Math.min(SHOWN_SIDE, Math.max(size.width, size.height))));
     live.value = { ...source, size };
+    played = video;
     say(source.kind === "camera" ? "The camera is on." : "The video plays.");
     document.addEventListener("visibilitychange", () => (document.hidden ? video.pause() : void video.play()), { signal });
     signal.addEventListener("abort", () => video.pause(), { once: true });
@@ -157,27 +163,28 @@ export function snapshot(): void {
 export const canRecord = (): boolean => typeof MediaRecorder !== "undefined" && "captureStream" in canvas;
 
 /** Begin to record; or end it and save. */
-export function toggleRecording(): void {
+export async function toggleRecording(): Promise<void> {
   if (recorder) return recorder.stop();
-  const mimeType = FORMATS.find((one) => MediaRecorder.isTypeSupported(one));
-  const parts: Blob[] = [];
-  const current = new MediaRecorder(canvas.captureStream(RECORDED_RATE), {
-    ...(mimeType && { mimeType }),
-    videoBitsPerSecond: 8e6,
-  });
+  const { signal } = running;
   const name = fileName();
-  current.ondataavailable = ({ data }) => void parts.push(data);
-  current.onstop = () => {
-    const type = current.mimeType.split(";")[0]!;
-    saveFile(new Blob(parts, { type }), `${name}.${type.includes("mp4") ? "mp4" : "webm"}`);
-    recorder = undefined;
-    recording.value = false;
-    say("The recording is saved.");
-  };
-  current.start(1000);
-  recorder = current;
-  recording.value = true;
-  say("Recording.");
+  let sound: Sound | undefined;
+  try {
+    if (live.value?.kind === "file") sound = await soundOfVideo(played!, signal);
+    else if (withSound.value) sound = await soundOfMicrophone();
+    if (signal.aborted || recorder) return sound?.end(); // meanwhile
+    recorder = record(canvas, sound?.track, (file, ending) => {
+      sound?.end();
+      saveFile(file, `${name}.${ending}`);
+      recorder = undefined;
+      recording.value = false;
+      say("The recording is saved.");
+    });
+    recording.value = true;
+    say("Recording.");
+  } catch (error) {
+    sound?.end();
+    fail(error);
+  }
 }
 
 const fileName = (): string => `${live.value?.name ?? "live"}-${chosen.value?.name ?? "impasto"}`;

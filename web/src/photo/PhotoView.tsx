@@ -2,7 +2,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { hasCameras } from "../shell/camera";
-import { IMAGES } from "../shell/files";
+import { openFilm } from "../film/session";
+import { IMAGES, isVideo } from "../shell/files";
 import { Button, Choice, FileButton, Progress } from "../ui/controls";
 import { PaintControls, PaintingLabel } from "../ui/PaintControls";
 import type { Format } from "../worker/images";
@@ -43,10 +44,10 @@ export function PhotoView(): JSX.Element {
 
 function Sources(): JSX.Element {
   const [asking, setAsking] = useState(false);
-  const take = (file: File): void => void openPhoto(file, file.name);
+  const take = (file: File): void => void (isVideo(file) ? openFilm(file) : openPhoto(file, file.name));
   return (
     <div class="row">
-      <FileButton accept={IMAGES} icon="picture" take={take}>
+      <FileButton accept={`${IMAGES},video/*`} icon="picture" take={take}>
         Choose a picture
       </FileButton>
       {TOUCH ? (

@@ -6,7 +6,7 @@ import { Button, LinkButton, Progress } from "../ui/controls";
 import { isFinished, type Job, type Kind, previewUrl, resultUrl } from "./api";
 import { LossCurve } from "./LossCurve";
 import { cancel, follow, jobsOf, keep, look, lookedAt, remove } from "./session";
-import { duration } from "./words";
+import { duration, paceOf } from "./words";
 
 interface JobStageProps {
   readonly kind: Kind;
@@ -37,6 +37,13 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
         <div class="job">
           {job.state === "running" && <Progress label={STAGES[kind]} share={job.progress} />}
           <LossCurve history={job.history} />
+          {job.notes.length > 0 && (
+            <ul class="notes">
+              {job.notes.map((note) => (
+                <li key={note}>{note}</li>
+              ))}
+            </ul>
+          )}
           <div class="row">
             {job.state === "running" && job.iteration > 0 && <Button press={() => void keep(job)}>Stop and keep</Button>}
             {!isFinished(job) && (
@@ -60,17 +67,30 @@ export function JobStage({ kind, invitation, finished }: JobStageProps): JSX.Ele
           </div>
         </div>
       )}
+      {!job && jobsOf(kind).length > 0 && (
+        <div class="row">
+          <span class="gap" />
+          <Others kind={kind} />
+        </div>
+      )}
     </figure>
   );
 }
 
 const SHOWN_SIDE = 768; // px, at least: what previews are at most
 
-const STAGES: Readonly<Record<Kind, string>> = { paint: "Painting", train: "Learning the painting" };
+const STAGES: Readonly<Record<Kind, string>> = {
+  paint: "Painting",
+  train: "Learning the painting",
+  film: "Painting the film",
+};
 
 function Picture({ job }: { job: Job }): JSX.Element {
   const [size, setSize] = useState<Size | undefined>(undefined);
-  const source = job.kind === "paint" && job.state === "done" ? resultUrl(job) : previewUrl(job);
+  const [unplayable, setUnplayable] = useState(false);
+  if (isPlayable(job) && !unplayable) return <PlayedFilm job={job} refused={() => setUnplayable(true)} />;
+  const isShown = job.kind === "paint" || (job.kind === "film" && !isPlayable(job));
+  const source = isShown && job.state === "done" ? resultUrl(job) : previewUrl(job);
   if (!source) return <p class="waiting">{waiting(job)}</p>;
   // The first previews are small: they are shown as large as the picture will be.
   const scale = size ? Math.max(1, SHOWN_SIDE / Math.max(size.width, size.height)) : 1;
@@ -87,6 +107,32 @@ function Picture({ job }: { job: Job }): JSX.Element {
           setSize({ width: currentTarget.naturalWidth, height: currentTarget.naturalHeight })
         }
       />
+      {unplayable && <p class="over">This browser cannot play such a film. Download it to see it.</p>}
+    </div>
+  );
+}
+
+/** Whether what came of it is a video file; an animation is shown as pictures are. */
+const isPlayable = ({ kind, state, result }: Job): boolean =>
+  kind === "film" && state === "done" && !/\.(gif|webp|a?png)$/.test(result ?? "");
+
+function PlayedFilm({ job, refused }: { job: Job; refused: () => void }): JSX.Element {
+  const [size, setSize] = useState<Size>({ width: 1280, height: 720 }); // until it is known
+  return (
+    <div class="picture" style={{ "--width": size.width, "--height": size.height }}>
+      <video
+        controls
+        loop
+        playsInline
+        preload="metadata"
+        poster={previewUrl(job)}
+        src={resultUrl(job)}
+        aria-label={`${job.title}, painted`}
+        onLoadedMetadata={({ currentTarget: { videoWidth: width, videoHeight: height } }) =>
+          width ? setSize({ width, height }) : refused()
+        }
+        onError={refused}
+      />
     </div>
   );
 }
@@ -97,19 +143,20 @@ function waiting({ state, position, error }: Job): string {
   return error ?? "There is no picture.";
 }
 
-function facts({ state, position, iteration, iterations, remaining, seconds, stopped, error }: Job): string {
+function facts({ kind, state, position, iteration, iterations, rate, remaining, seconds, stopped, error }: Job): string {
   if (state === "queued") return position ? `${position} before it` : "next in line";
   if (state === "failed") return error ?? "it failed";
   if (state === "cancelled") return "cancelled";
   if (state === "done") return `${stopped ? "stopped" : "done"} after ${duration(seconds)}`;
   if (!iteration) return "getting ready";
   const left = remaining === null ? "" : `, ${duration(remaining)} left`;
-  return `iteration ${iteration} of ${iterations}${left}`;
+  if (kind !== "film") return `iteration ${iteration} of ${iterations}${left}`;
+  return `frame ${iteration} of ${iterations}, ${paceOf(rate ?? 0)}${left}`;
 }
 
-function Others({ kind, shown }: { kind: Kind; shown: Job }): JSX.Element | null {
+function Others({ kind, shown }: { kind: Kind; shown?: Job }): JSX.Element | null {
   const all = jobsOf(kind);
-  if (all.length < 2) return null;
+  if (shown && all.length < 2) return null;
   return (
     <div class="samples" role="group" aria-label="Jobs">
       {all.map((job) => (
@@ -118,7 +165,7 @@ function Others({ kind, shown }: { kind: Kind; shown: Job }): JSX.Element | null
           type="button"
           title={job.title}
           aria-label={`${job.title}, ${job.state}`}
-          aria-current={job.id === shown.id}
+          aria-current={job.id === shown?.id}
           onClick={() => look(job)}
         >
           {job.previews ? <img src={previewUrl(job)} alt="" width="44" height="44" /> : <span>{job.title[0]}</span>}

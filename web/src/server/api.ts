@@ -1,8 +1,13 @@
 /** The studio server's HTTP API: impasto/studio/api.py and models.py, as far as the front end asks. */
 
+import { Cancelled } from "../studio";
+
 export interface Capabilities {
   readonly paint: boolean;
   readonly train: boolean;
+  readonly film: boolean;
+  /** That a film may have, at most. */
+  readonly film_bytes: number;
   readonly presets: readonly string[];
   readonly content: readonly string[];
 }
@@ -15,7 +20,7 @@ export interface LossPoint {
   readonly validation: number | null;
 }
 
-export type Kind = "paint" | "train";
+export type Kind = "paint" | "train" | "film";
 
 export interface Job {
   readonly id: string;
@@ -24,12 +29,14 @@ export interface Job {
   readonly state: "queued" | "running" | "done" | "failed" | "cancelled";
   readonly position: number;
   readonly progress: number;
+  readonly rate: number | null;
   readonly iteration: number;
   readonly iterations: number;
   readonly seconds: number;
   readonly remaining: number | null;
   readonly error: string | null;
   readonly stopped: string | null;
+  readonly notes: readonly string[];
   readonly cancelling: boolean;
   readonly previews: number;
   readonly result: string | null;
@@ -73,6 +80,28 @@ export const fetchJobs = (): Promise<Job[]> => ask("jobs");
 export const beginJob = (kind: Kind, fields: Fields): Promise<Job> =>
   ask(`jobs/${kind}`, { method: "POST", body: formOf(fields) });
 
+/** Films are large: how much of one is sent is told. */
+export function beginFilm(
+  film: File, options: Fields, sent: (share: number) => void, signal: AbortSignal,
+): Promise<Job> {
+  const address = new URL(url("jobs/film"));
+  for (const [name, value] of entriesOf(options)) address.searchParams.append(name, String(value));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not tell
+    request.open("POST", address);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => sent(loaded / total);
+    request.onload = () =>
+      void checked(new Response(request.responseText, { status: request.status }))
+        .then((response) => response.json())
+        .then(resolve, reject);
+    request.onerror = () => reject(new Error(SILENT));
+    request.onabort = () => reject(new Cancelled());
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(film);
+  });
+}
+
 /** End it, and keep what there is. */
 export const stopJob = ({ id }: Job): Promise<Job> => ask(`jobs/${id}/stop`, { method: "POST" });
 
@@ -98,6 +127,8 @@ export const previewUrl = ({ id, previews }: Job): string | undefined =>
 
 export const resultUrl = ({ id }: Job): string => url(`jobs/${id}/result`);
 
+const SILENT = "The server does not answer: is it still running?";
+
 const url = (path: string): string => new URL(`api/${path}`, document.baseURI).href;
 
 async function ask<T>(path: string, request?: RequestInit): Promise<T> {
@@ -107,8 +138,12 @@ async function ask<T>(path: string, request?: RequestInit): Promise<T> {
 
 async function answer(path: string, request?: RequestInit): Promise<Response> {
   const response = await fetch(url(path), request).catch(() => {
-    throw new Error("The server does not answer: is it still running?");
+    throw new Error(SILENT);
   });
+  return checked(response);
+}
+
+async function checked(response: Response): Promise<Response> {
   if (!response.ok) throw new Refused(await reasonOf(response), response.status);
   return response;
 }
@@ -125,10 +160,14 @@ const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slic
 
 function formOf(fields: Fields): FormData {
   const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || value === "") continue;
-    const all = Array.isArray(value) ? (value as readonly File[]) : [value as string | number | File];
-    for (const one of all) form.append(name, one instanceof File ? one : String(one));
-  }
+  for (const [name, one] of entriesOf(fields)) form.append(name, one instanceof File ? one : String(one));
   return form;
 }
+
+/** Those that are given; of several files, each. */
+const entriesOf = (fields: Fields): [string, string | number | File][] =>
+  Object.entries(fields).flatMap(([name, value]) => {
+    if (value === undefined || value === "") return [];
+    const all = Array.isArray(value) ? (value as readonly File[]) : [value as string | number | File];
+    return all.map((one): [string, string | number | File] => [name, one]);
+  });

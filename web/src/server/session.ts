@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 
 import { fail, problem, reloadStyles, say } from "../state";
+import { Cancelled } from "../studio";
 import {
   beginJob,
   cancelJob,
@@ -24,8 +25,8 @@ const PAUSE = 3000; // ms between looks at the jobs that nobody watches
 export const server = signal<Capabilities | null | undefined>(undefined);
 /** The newest first. */
 export const jobs = signal<readonly Job[]>([]);
-/** Of each kind, the one that is looked at. */
-export const looked = signal<Readonly<Partial<Record<Kind, string>>>>({});
+/** Of each kind, the one that is looked at; null for none of them. */
+export const looked = signal<Readonly<Partial<Record<Kind, string | null>>>>({});
 /** While a job is sent to the server. */
 export const sending = signal(false);
 
@@ -43,25 +44,31 @@ export const jobsOf = (kind: Kind): readonly Job[] => jobs.value.filter((job) =>
 
 /** The job that is looked at: the one that was chosen, or the newest. */
 export function lookedAt(kind: Kind): Job | undefined {
+  if (looked.value[kind] === null) return undefined;
   const own = jobsOf(kind);
   return own.find(({ id }) => id === looked.value[kind]) ?? own[0];
 }
 
 export const look = ({ kind, id }: Job): void => void (looked.value = { ...looked.value, [kind]: id });
 
+export const lookAway = (kind: Kind): void => void (looked.value = { ...looked.value, [kind]: null });
+
 /** Keep a job up to date while it is looked at. Returns how to stop. */
 export const follow = (id: string): (() => void) => watchJob(id, update);
 
-export async function begin(kind: Kind, fields: Fields): Promise<void> {
+export const begin = (kind: Kind, fields: Fields): Promise<void> => beginning(() => beginJob(kind, fields));
+
+/** Send a job to the server, and look at it. */
+export async function beginning(send: () => Promise<Job>): Promise<void> {
   sending.value = true;
   problem.value = "";
   try {
-    const job = await beginJob(kind, fields);
+    const job = await send();
     jobs.value = [job, ...jobs.value.filter(({ id }) => id !== job.id)];
     look(job);
     say(`${job.title} is in line.`);
   } catch (error) {
-    fail(error);
+    if (!(error instanceof Cancelled)) fail(error);
   } finally {
     sending.value = false;
   }

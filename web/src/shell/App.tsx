@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import { openFilm } from "../film/session";
 import { startVideo } from "../live/session";
 import { announcement, problem } from "../state";
 import { Button } from "../ui/controls";
@@ -12,12 +13,8 @@ const address = (): string => location.hash.slice(1);
 
 /** A dropped or pasted file goes to the view that can paint it. */
 async function receive(file: File): Promise<void> {
-  if (isVideo(file)) {
-    location.hash = "live";
-    await startVideo(file);
-    return;
-  }
   const current = viewOf(address());
+  if (isVideo(file)) return current?.id === "live" ? startVideo(file) : openFilm(file);
   const view = current?.take ? current : viewOf("photo")!;
   location.hash = view.id;
   view.take!(file);

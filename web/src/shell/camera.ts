@@ -1,4 +1,4 @@
-/** Cameras. */
+/** Cameras and microphones. */
 
 export type Facing = "user" | "environment";
 
@@ -11,7 +11,15 @@ export async function openCamera(facing: Facing): Promise<MediaStream> {
       video: { facingMode: facing, width: { ideal: 1280 }, height: { ideal: 720 } },
     });
   } catch (error) {
-    throw new Error(reason(error));
+    throw new Error(reason(error, "camera"));
+  }
+}
+
+export async function openMicrophone(): Promise<MediaStream> {
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: true });
+  } catch (error) {
+    throw new Error(reason(error, "microphone"));
   }
 }
 
@@ -22,10 +30,10 @@ export async function countCameras(): Promise<number> {
   return devices.filter(({ kind }) => kind === "videoinput").length;
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, what: "camera" | "microphone"): string {
   const name = error instanceof DOMException ? error.name : "";
-  if (name === "NotAllowedError") return "The camera is not allowed: allow it for this page in the browser’s settings.";
-  if (name === "NotFoundError" || name === "OverconstrainedError") return "No camera was found.";
-  if (name === "NotReadableError") return "The camera is in use elsewhere.";
-  return "The camera cannot be opened.";
+  if (name === "NotAllowedError") return `The ${what} is not allowed: allow it for this page in the browser’s settings.`;
+  if (name === "NotFoundError" || name === "OverconstrainedError") return `No ${what} was found.`;
+  if (name === "NotReadableError") return `The ${what} is in use elsewhere.`;
+  return `The ${what} cannot be opened.`;
 }

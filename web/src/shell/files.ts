@@ -12,7 +12,15 @@ export function saveFile(file: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-export const isVideo = (file: File): boolean => file.type.startsWith("video/");
+/** What may be chosen as a film: browsers have no type for some that a server reads, and take animations for pictures. */
+export const FILMS =
+  "video/*,image/gif,image/webp,image/apng,.mkv,.mov,.m4v,.avi,.mts,.m2ts,.ts,.mxf,.flv,.wmv,.mpg,.mpeg,.3gp,.ogv";
+
+const FILM_ENDING = /\.(mkv|mov|m4v|avi|mts|m2ts|mxf|flv|wmv|mpe?g|3gp|ogv)$/i;
+
+/** Animated pictures are pictures. */
+export const isVideo = ({ type, name }: Pick<File, "type" | "name">): boolean =>
+  type.startsWith("video/") || (type === "" && FILM_ENDING.test(name));
 
 /** Have the dropped and the pasted files; `hovering` is told whether some are held over the page. */
 export function receiveFiles(take: (file: File) => void, hovering: (over: boolean) => void): void {
@@ -30,7 +38,8 @@ export function receiveFiles(take: (file: File) => void, hovering: (over: boolea
     if (file) take(file);
   });
   addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith("image/"));
+    const files = [...(event.clipboardData?.files ?? [])];
+    const file = files.find((one) => one.type.startsWith("image/") || isVideo(one));
     if (file) take(file);
   });
 }

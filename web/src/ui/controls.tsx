@@ -126,10 +126,12 @@ interface FieldProps {
   readonly value: string;
   readonly longest: number;
   readonly change: (value: string) => void;
+  /** What nothing stands for. */
+  readonly hint?: string;
 }
 
 /** A line of text. */
-export function Field({ label, value, longest, change }: FieldProps): JSX.Element {
+export function Field({ label, value, longest, change, hint }: FieldProps): JSX.Element {
   const id = useId();
   return (
     <div class="field">
@@ -139,6 +141,7 @@ export function Field({ label, value, longest, change }: FieldProps): JSX.Elemen
         type="text"
         value={value}
         maxLength={longest}
+        placeholder={hint}
         onInput={(event) => change(event.currentTarget.value)}
       />
     </div>
