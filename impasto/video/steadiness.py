@@ -32,6 +32,8 @@ from .moving_grain import MovingGrain
 KEY = 12  # frames
 PACE = 0.5  # of the way to a key frame's statistics that is gone by then
 CUT = 0.1  # of 1: mean difference of colours, after what moved has been moved, from which the film is cut
+FORM = 160  # of the long side, what is a form and no stroke
+GHOST = 0.2  # of 1: a difference of a form's colour that halves what is mixed in
 CUT_SIDE = 96  # px of the long side that cuts are looked for at
 
 
@@ -80,7 +82,8 @@ class _Shot:
     """What a shot remembers from frame to frame.
 
     index: of the next frame in it. statistics: of each pass, at the last key frame. grains: for each pass. drift:
-    (columns, rows) in px that the camera has moved. painted: (H, W, 3) uint16, the last painting. seen: the last frame.
+    (columns, rows) in px that the camera has moved, by whole ones a frame: at a steady pace the rest, half a pixel at
+    most, changes strokes by and by, where a step that catches up now and then would be seen. painted: (H, W, 3) uint16, the last painting. seen: the last frame.
     """
 
     def __init__(self) -> None:
@@ -182,7 +185,7 @@ class SteadyPainter:
         shot, blend = self._shot, self._steadiness.blend
         found = None if shot.seen is None else motion(shot.seen, seen)
         if found is not None:
-            shot.drift = shot.drift + camera(found) * (self._size[0] / found.back.shape[1])
+            shot.drift = shot.drift + np.rint(camera(found) * (self._size[0] / found.back.shape[1]))
         offset = self._offset()
         photo, inside = self._placed(frame.samples, offset)
         given = self._given(statistics, found, offset)
@@ -256,7 +259,7 @@ class SteadyPainter:
         """(columns, rows) from the view's left and upper border to the frame."""
         if not self._period:
             return 0, 0
-        across, down = (np.rint(self._shot.drift).astype(int) % self._period).tolist()
+        across, down = ((self._shot.drift.astype(int) + self._period // 2) % self._period).tolist()
         return across, down
 
     def _offsets(self, offset: tuple[int, int]) -> list[tuple[float, float]]:
@@ -291,9 +294,16 @@ def camera(found: Motion) -> NDArray[np.float64]:
 
 
 def mixed(now: FloatArray, before: Samples, found: Motion, share: float) -> FloatArray:
-    """(H, W, 3) `now` with a share of `before`, moved, as far as the motion can be trusted."""
+    """(H, W, 3) `now` with a share of `before`, moved, as far as the motion can be trusted.
+
+    And as far as the two are alike but for their strokes: where a form is painted otherwise than before, half of each
+    would be a ghost.
+    """
     was = np.clip(floats(moved(before, found.back, cv2.INTER_CUBIC)), 0, 1)
-    return now + (share * found.trust)[..., None] * (was - now)
+    change = was - now
+    coarse = np.abs(cv2.GaussianBlur(change, (0, 0), max(2.0, max(now.shape) / FORM))).mean(2)
+    alike = 1 / (1 + (coarse / GHOST) ** 4)
+    return now + (share * found.trust * alike)[..., None] * change
 
 
 def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
