@@ -34,7 +34,7 @@ MEDIA_TYPES = {
 
 def places(folder: Path, name: str) -> tuple[Path, Path]:
     """Where in a job's folder a film of that name lies, and where the painted one will: of the name, the ending."""
-    from ..video.stylization import default_target
+    from ..video.naming import default_target
 
     ending = Path(name.replace("\\", "/")).suffix.lower()
     source = folder / f"source{ending if re.fullmatch(r'[.][a-z0-9]{1,8}', ending) else ''}"

@@ -37,7 +37,7 @@ def paint(
         def callback(step: Step) -> bool:
             nonlocal shown
             now = time.monotonic()
-            if now - shown >= PREVIEW_SECONDS:
+            if step.picture is not None and now - shown >= PREVIEW_SECONDS:
                 shown = now
                 job.show(_small(step.preview()))
             job.seconds = now - began
@@ -116,7 +116,7 @@ def film(source: Path, style: Path, target: Path, rate: float, options: Mapping[
         def callback(step: FilmStep) -> None:
             nonlocal shown
             now = time.monotonic()
-            if now - shown >= PREVIEW_SECONDS:
+            if step.picture is not None and now - shown >= PREVIEW_SECONDS:
                 shown = now
                 job.show(_small(step.picture))
             job.seconds, job.rate = step.seconds, step.rate

@@ -83,7 +83,8 @@ class _Shot:
 
     index: of the next frame in it. statistics: of each pass, at the last key frame. grains: for each pass. drift:
     (columns, rows) in px that the camera has moved, by whole ones a frame: at a steady pace the rest, half a pixel at
-    most, changes strokes by and by, where a step that catches up now and then would be seen. painted: (H, W, 3) uint16, the last painting. seen: the last frame.
+    most, changes strokes by and by, where a step that catches up now and then would be seen. painted: (H, W, 3)
+    uint16, the last painting. seen: the last frame.
     """
 
     def __init__(self) -> None:

@@ -46,7 +46,7 @@ class FilmStep:
     """How a film gets on.
 
     done, total: seconds of the film. frames: painted by this call. seconds: that it took. remaining: seconds that are
-    still to go, as far as one can tell. picture: the frame that was painted last.
+    still to go, as far as one can tell. picture: the frame that was painted last, if it was painted here.
     """
 
     done: float
@@ -54,7 +54,7 @@ class FilmStep:
     frames: int
     seconds: float
     remaining: float
-    picture: Picture
+    picture: Picture | None = None
 
     @property
     def rate(self) -> float:
