@@ -37,7 +37,7 @@ def paint(
         def callback(step: Step) -> bool:
             nonlocal shown
             now = time.monotonic()
-            if step.picture is not None and now - shown >= PREVIEW_SECONDS:
+            if now - shown >= PREVIEW_SECONDS:
                 shown = now
                 job.show(_small(step.preview()))
             job.seconds = now - began
