@@ -32,7 +32,7 @@ from .opening import open_film
 from .painting import FilmPainter, FilmStyle
 from .parts import Part, Parts
 from .segments import Segment, SegmentWriter
-from .sequences import is_pattern
+from .sequences import _numbered, is_pattern
 from .steadiness import Steadiness
 from .writing import check_film_output, open_writer
 
@@ -235,9 +235,7 @@ def film_task(
     """
     wanted = FilmStyle(**{name: value for name, value in options.items() if value is not None})
     check_options(wanted.strength, wanted.style_scale, wanted.size, wanted.preserve_color)
-    first, last, each = (
-        _seconds(name, value) for name, value in (("start", start), ("stop", stop), ("rate", rate))
-    )
+    first, last, each = _seconds("start", start), _seconds("stop", stop), _rate(rate)
     if last is not None and last <= (first or 0):
         raise ImpastoError(f"the film would end before it starts: from {float(first or 0):g} to {float(last):g} s")
     model, name = (style, "stylized") if isinstance(style, bytes) else _read_style(style)
@@ -301,7 +299,7 @@ class _Work:
                 frames, end = max(frames, self._reused + self._frames), self._end
             if not segments:
                 raise KeyboardInterrupt
-        notes = assemble(self._task, self._about, segments, end)
+        notes = assemble(self._task, self._about, segments, end, complete)
         if complete:
             self._parts.remove()
         return FilmResult(
@@ -338,7 +336,10 @@ def begun(task: FilmTask, film: Film) -> tuple[About, Encoding, Parts]:
     if max(about.size) > largest:
         raise ImpastoError(f"size {max(about.size)} is more than {largest} px: choose a smaller one")
     if is_pattern(task.target):
-        task.target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            task.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImpastoError(f"cannot make the folder {task.target.parent}: {reason(error)}") from None
     return about, encoding, task.parts(about)
 
 
@@ -377,14 +378,17 @@ def paint_parts(
             writer.abandon()
 
 
-def assemble(task: FilmTask, about: About, segments: Sequence[Path], end: Fraction | None) -> list[str]:
-    """Write the target of segments. end: seconds of the source at which their last frame does.
+def assemble(
+    task: FilmTask, about: About, segments: Sequence[Path], end: Fraction | None, complete: bool = True
+) -> list[str]:
+    """Write the target of segments. end: seconds of the source at which their last frame does. complete: whether they
+    are all of it.
 
     Returns:
         What is not as in the source, a line each.
     """
     if task.is_video:
-        return join(segments, task.source, task.target, task.start, task.stop, end)
+        return join(segments, task.source, task.target, task.start, task.stop if complete else end, end)
     with open_writer(task.target, about, quality=task.quality) as writer:
         for frame in _frames_of(segments, end):
             writer.write(replace(frame, time=frame.time - (task.start or 0)))
@@ -415,11 +419,19 @@ def _seconds(name: str, value: Seconds | None) -> Fraction | None:
     if value is None:
         return None
     if not isinstance(value, Fraction):
-        check_number(name, value, 1e-3 if name == "rate" else 0)
+        check_number(name, value, 0)
         value = Fraction(str(float(value)))
-    if value < 0 or (name == "rate" and value == 0):
-        raise ImpastoError(f"{name} must not be negative or nothing, but is {float(value):g}")
+    if value < 0:
+        raise ImpastoError(f"{name} must be at least 0, not {float(value):g}")
     return value
+
+
+def _rate(value: Seconds | None) -> Fraction | None:
+    """Frames a second, of few enough digits for any file."""
+    if value is None:
+        return None
+    check_number("rate", float(value), 0.001, 1000)
+    return Fraction(value).limit_denominator(1_001_000)
 
 
 def _read_style(style: PathLike) -> tuple[bytes, str]:
@@ -441,7 +453,7 @@ def _digest(data: bytes) -> str:
 def _written(source: Path) -> object:
     """What changes when a source is written anew."""
     try:
-        found = [source] if not is_pattern(source) else sorted(source.parent.iterdir())
+        found = sorted(_numbered(source).values()) if is_pattern(source) else [source]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file()]
     except OSError as error:
         raise ImpastoError(f"cannot read film {source}: {reason(error)}") from None
