@@ -68,7 +68,7 @@ def namer(inputs: Sequence[str]) -> Callable[[Path], str | None]:
 
 def is_film(job: Job) -> bool:
     """Whether a job is a film's; a picture that moves is one where its target can move, too."""
-    if images.is_film(job.source) or is_pattern(job.source):
+    if is_video(job):
         return True
     if not is_animated(job.source):
         return False
@@ -134,8 +134,10 @@ class FilmOptions:
         return values
 
 
-def paint_film(job: Job, style: str, options: dict[str, Any], progress: FilmProgress) -> FilmResult:
-    """Paint one. options: keywords of `stylize_video`.
+def paint_film(
+    job: Job, style: str, options: dict[str, Any], progress: FilmProgress, several: bool
+) -> FilmResult:
+    """Paint one. options: keywords of `stylize_video`. several: whether folders are made for it.
 
     Raises:
         ImpastoError: what went wrong, in a line that names the film.
@@ -144,7 +146,8 @@ def paint_film(job: Job, style: str, options: dict[str, Any], progress: FilmProg
 
     progress.what = job.source.name
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        if several:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
         return stylize_video(job.source, style, job.target, **options, callback=progress.update)
     except MemoryError:
         raise ImpastoError(f"out of memory for {job.source}: choose a smaller --size") from None

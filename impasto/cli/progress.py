@@ -147,5 +147,8 @@ class FilmProgress(_Progress):
     def update(self, step: FilmStep) -> None:
         """Show one more frame."""
         speed, left = f"{step.rate:.2f} frames/s", clock(step.remaining)
+        if not step.total:
+            self._show(0, 1, f"{self.what}  {clock(step.done)}  {speed}", what=self.what, speed=speed, left="?")
+            return
         line = f"{self.what}  {clock(step.done)}/{clock(step.total)}  {speed}  {left} left"
-        self._show(min(step.done, step.total), step.total, line, what=self.what, speed=speed, left=left)
+        self._show(step.done, step.total, line, what=self.what, speed=speed, left=left)

@@ -115,7 +115,7 @@ def command(
 
 def _on_ray(asked: Asked) -> int:
     """From a folder or bucket to another, or from a film to another."""
-    if len(asked.inputs) == 1 and films.is_named_so(asked.inputs[0]):
+    if len(asked.inputs) == 1 and films.is_named_so(asked.inputs[0]) and not Path(asked.inputs[0]).is_dir():
         return films_on_ray(asked)
     if len(asked.inputs) != 1 or asked.output is None:
         raise ImpastoError("--ray needs one film, or one folder or bucket, and another for the results: -o FOLDER")
@@ -154,6 +154,8 @@ def _pipe(asked: Asked) -> int:
     """From stdin or a file to stdout or a file."""
     if len(asked.inputs) > 1:
         raise ImpastoError("- is stdin or stdout, one image: it cannot be one of several")
+    if films.is_named_so(asked.inputs[0]):
+        raise ImpastoError("a film is written to a file, not to stdout: -o FILE")
     asked.spare_mask([Path(asked.output or PIPE)])
     (source,), to_stdout = asked.inputs, asked.output in (None, PIPE)
     if to_stdout and asked.as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,14 @@ class Asked:
         if not self.quiet and not self.as_json:
             click.echo(line)
 
-    def sum_up(self, line: str | None, failures: Sequence[str], tried: int) -> int:
+    def sum_up(self, line: str | None, failures: Sequence[str], tried: int, what: str = "images") -> int:
         """Of several files: what was made, if it is still to be told, then what failed. Returns the exit code."""
         if line is not None:
             self.say(line)
         for failure in failures:
             click.echo(f"impasto: {failure}", err=True)
         if failures:
-            click.echo(f"impasto: {len(failures)} of {tried} images failed", err=True)
+            click.echo(f"impasto: {len(failures)} of {tried} {what} failed", err=True)
         return 1 if failures else 0
 
     def report_passed_over(self, files: Sequence[PurePath]) -> None:
@@ -126,7 +126,7 @@ class _Painted:
     def __init__(self, asked: Asked, several: bool) -> None:
         self._asked, self._several = asked, several
         self._finished: list[Done] = []
-        self._results: list[FilmResult] = []
+        self._films = False
         self._failures: list[str] = []
         self._skipped = 0
         self._stylizer: Stylizer | None = None
@@ -154,7 +154,7 @@ class _Painted:
 
     def films(self, jobs: Sequence[Job]) -> None:
         """Paint what moves."""
-        asked = self._asked
+        asked, self._films = self._asked, True
         name = read_about(find_style(asked.style)).name
         options = asked.options | asked.loading | asked.film.keywords()
         for job in jobs:
@@ -164,14 +164,13 @@ class _Painted:
                 continue
             try:
                 with FilmProgress(asked.quiet) as progress:
-                    result = films.paint_film(job, asked.style, options, progress)
+                    result = films.paint_film(job, asked.style, options, progress, self._several)
             except ImpastoError as error:
                 self.count += 1
                 self._failures.append(str(error))
                 if asked.as_json:
                     echo_json({"input": str(job.source), "output": str(job.target), "error": str(error)})
                 continue
-            self._results.append(result)
             if asked.as_json:
                 echo_json(films.as_json(result, job.source, name))
             asked.say(films.line(result, name))
@@ -197,24 +196,27 @@ class _Painted:
                 self._asked.say(line_of(self._finished[0], self._stylizer))
             return 0
         finished = [*self._finished, *(Done(Job(Path(), Path()), skipped=True) for _ in range(self._skipped))]
-        if finished or not self._results:
+        if finished or not self._films:
             self._asked.say(summary_of(finished))
-        return self._asked.sum_up(None, failures, self.count)
+        return self._asked.sum_up(None, failures, self.count, "files" if self._films else "images")
 
 
 def write_preview(asked: Asked) -> int:
     """A sheet of a film instead of the film."""
-    passed_over: list[Path] = []
-    jobs = [job for job in _jobs(asked, passed_over) if films.is_film(job)]
+    jobs = [job for job in _jobs(replace(asked, output=None), []) if films.is_film(job)]
     if len(jobs) != 1:
         raise ImpastoError("--preview is of one film")
     (job,) = jobs
-    target = images.check_output(asked.output or f"{job.target.stem}-preview.png")
+    name = job.target.parent.name if films.patterns(asked.inputs) else job.target.stem
+    target = images.check_output(asked.output or f"{name}-preview.png")
+    asked.spare_mask([target])
     with CountProgress("previewing", asked.quiet) as progress:
         options = asked.options | asked.loading | asked.film.keywords()
         sheet = films.preview_of(job, asked.style, options, progress.update)
     images.save(sheet, target, asked.quality)
     width, height = sheet.size
+    if asked.as_json:
+        echo_json({"input": str(job.source), "output": str(target), "size": [width, height]})
     asked.say(f"{target}  {width}×{height}")
     return 0
 
@@ -223,6 +225,7 @@ def films_on_ray(asked: Asked) -> int:
     """One film, or those in a folder, on a Ray cluster."""
     from ..video.ray_film import stylize_video_with_ray, stylize_videos_with_ray
 
+    asked.spare_mask([Path(asked.output)] if asked.output else [])
     source, name = asked.inputs[0], read_about(find_style(asked.style)).name
     options = asked.options | asked.loading | asked.film.keywords()
     with FilmProgress(asked.quiet) as progress:
@@ -236,6 +239,8 @@ def films_on_ray(asked: Asked) -> int:
                 source, asked.style, asked.output, overwrite=asked.overwrite, callback=progress.update, **options
             )
             tried = [(one.source, one.result, one.error) for one in several.films]
+            if several.skipped:
+                asked.say(f"{several.skipped} films were there already (--overwrite does them again)")
     for path, made, error in tried:
         if made is not None:
             asked.say(films.line(made, name))
@@ -243,7 +248,7 @@ def films_on_ray(asked: Asked) -> int:
                 click.echo(f"impasto: {remark}", err=True)
         if asked.as_json:
             echo_json(films.as_json(made, path, name) if made is not None else {"input": str(path), "error": error})
-    return asked.sum_up(None, [f"{path}: {error}" for path, _, error in tried if error], len(tried))
+    return asked.sum_up(None, [f"{path}: {error}" for path, _, error in tried if error], len(tried), "films")
 
 
 # --- what is told ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..images import FloatArray, Samples, fit
 
 LONG_SIDE = 720  # px that flow is found at: more costs time, and hardly moves a stroke elsewhere
-SMALLEST = 24  # px a side of an image that flow is found in: there are no patches in smaller ones
+SMALLEST = 32  # px a side of an image that flow is found in: in smaller ones OpenCV's search crashes
 _ERROR = 0.08  # of 1: a difference of colour that halves the trust
 
 

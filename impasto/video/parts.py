@@ -11,12 +11,13 @@ import io
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -25,13 +26,16 @@ from numpy.typing import NDArray
 from ..errors import ImpastoError, reason
 from ..files import missing, write_atomically
 
-_KEY = "of.json"
+_KEY, _LOCK = "of.json", "lock"
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part that is done. shot, number: its place. frames: in it. end: seconds of the film at which its last frame's
-    time is over; last: that frame's own time. ends: whether its shot does."""
+    """A part that is done.
+
+    shot, number: its place. frames: in it. last: seconds of the film, its last frame's time; end: when that is over.
+    ends: whether its shot does. damaged: places of the source that could not be decoded in it.
+    """
 
     shot: int
     number: int
@@ -39,6 +43,7 @@ class Part:
     last: Fraction
     end: Fraction
     ends: bool
+    damaged: int = 0
 
     @property
     def following(self) -> tuple[int, int]:
@@ -47,29 +52,34 @@ class Part:
 
 
 class Parts:
-    """The parts of a film.
+    """The parts of a film, for one run at a time.
 
     Args:
         target: the film. key: what they are made of and how: parts of anything else are thrown away. Without one the
             folder is there already: another machine has made it.
 
     Raises:
-        ImpastoError: the folder cannot be made or read, or is not there.
+        ImpastoError: the folder cannot be made or read, or is not there; or another run is at work in it.
     """
 
     def __init__(self, target: Path, key: Mapping[str, Any] | None = None) -> None:
         self.folder = folder_of(target)
+        self._lock: IO[bytes] | None = None
         if key is None:
             if not os.path.isfile(self.folder / _KEY):
                 raise missing(self.folder, "folder of parts")
             return
         wanted = json.dumps(key, sort_keys=True, default=str).encode()
         try:
-            known = self.folder / _KEY
-            if self.folder.exists() and (not known.is_file() or known.read_bytes() != wanted):
-                shutil.rmtree(self.folder)
             self.folder.mkdir(exist_ok=True)
-            if not known.exists():
+            self._lock = _locked(self.folder / _LOCK)
+            if self._lock is None:
+                raise ImpastoError(f"another run is painting {target}: wait for it, or name another output")
+            known = self.folder / _KEY
+            if not known.is_file() or known.read_bytes() != wanted:
+                for path in self.folder.iterdir():
+                    if path.name != _LOCK:
+                        path.unlink()
                 write_atomically(known, wanted)
         except OSError as error:
             raise ImpastoError(f"cannot write {self.folder}: {reason(error)}") from None
@@ -118,7 +128,14 @@ class Parts:
 
     def remove(self) -> None:
         """All of them."""
+        self.release()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def release(self) -> None:
+        """Let another run have them."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _state(self, shot: int, number: int) -> Path:
         return self.folder / f"{shot:06}-{number:04}.npz"
@@ -138,3 +155,23 @@ class Parts:
 def folder_of(target: Path) -> Path:
     """Where the parts of a film lie until it is done."""
     return target.with_name(f".{target.name}.impasto")
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """A file that is this run's until it is closed, also by a kill; None if it is another's."""
+    file = path.open("ab")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        return None
+    except OSError:
+        return file  # a file system that knows no locks
+    return file

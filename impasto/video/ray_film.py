@@ -27,7 +27,7 @@ from ..version import __version__
 from .codecs import CONTAINERS
 from .film import About
 from .painting import FilmPainter
-from .parts import Part, Parts
+from .parts import Part, Parts, folder_of
 from .shots import Shot, find_shots
 from .stylization import FilmResult, FilmStep, FilmTask, assemble, begun, film_task, paint_parts
 
@@ -114,7 +114,7 @@ def stylize_videos_with_ray(
     of_runtime = {name: value for name, value in options.items() if name in ("runtime", "precision")}
     Stylizer(model, **of_runtime)  # a bad style is one error, not many
     named = _targets(Path(source), Path(target))
-    wanted = [(one, to) for one, to in named if overwrite or not to.exists()]
+    wanted = [(one, to) for one, to in named if overwrite or not to.exists() or folder_of(to).exists()]
     films = []
     for one, to in wanted:
         try:
@@ -205,6 +205,8 @@ class _Film:
 
     def fail(self, error: object) -> None:
         """What went wrong first counts."""
+        if self._parts is not None:
+            self._parts.release()
         self.error = self.error or one_line(error)[:500]
 
     def came(self, shot: Shot, parts: Sequence[Part]) -> None:
@@ -227,14 +229,14 @@ class _Film:
         segments = [self._parts.video(part.shot, part.number) for part in parts]
         try:
             _wait_for(segments)
-            notes = assemble(self.task, self.about, segments, self.task.stop)
+            notes = assemble(self.task, self.about, segments, parts[-1].end)
         except ImpastoError as error:
             self.fail(error)
             return
         self._parts.remove()
         self.result = FilmResult(
             self._given, self.about.size, sum(part.frames for part in parts), self._reused,
-            time.perf_counter() - self._began, self._film.damaged, tuple(notes), True,
+            time.perf_counter() - self._began, sum(part.damaged for part in parts), tuple(notes), True,
         )  # fmt: skip
 
 
@@ -414,7 +416,8 @@ def _parts_of(task: FilmTask, about: About, shot: Shot, version: str) -> Iterato
         start = done[-1].last + film.about.time_base if done else shot.start
         place = done[-1].following if done else (shot.number, 0)
         frames = film.frames(start, shot.stop)
-        yield from paint_parts(painter, frames, parts, about, task.encoding(about), place, lambda _: None)
+        encoding = task.encoding(about)
+        yield from paint_parts(painter, frames, parts, about, encoding, place, film, lambda _: None)
 
 
 @lru_cache(maxsize=1)

@@ -24,9 +24,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import check_number
 from ..images import FloatArray, Samples, fit, floats
+from ..images.strength import unpainted_share
 from ..stylizing.painting import ALIGNMENT, Given, Painter
-from .flow import Motion, View, enlarged, motion, moved, view
+from .flow import SMALLEST, Motion, View, enlarged, motion, moved, view
 from .moving_grain import MovingGrain
 
 KEY = 12  # frames
@@ -39,7 +41,7 @@ CUT_SIDE = 96  # px of the long side that cuts are looked for at
 
 @dataclass(frozen=True)
 class Steadiness:
-    """What is done, by the numbers of the four reasons; nothing but the first is done without the first.
+    """What is done, by the numbers of the four reasons; the second and third only with the first.
 
     statistics: whether they move slowly. grain: whether it moves along. anchor: whether the grid does. blend: share of
     the last painting, in [0, 1).
@@ -49,6 +51,9 @@ class Steadiness:
     grain: bool = True
     anchor: bool = True
     blend: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("blend", self.blend, 0, 0.95)
 
 
 class HasSamples(Protocol):
@@ -183,7 +188,8 @@ class SteadyPainter:
     def _paint(
         self, frame: FrameType, seen: View, statistics: Sequence[FloatArray | None], rests: bool, ends: bool
     ) -> Steady[FrameType]:
-        shot, blend = self._shot, self._steadiness.blend
+        # At a low strength much of what is mixed would be the photograph.
+        shot, blend = self._shot, self._steadiness.blend * (1 - unpainted_share(self._strength))
         found = None if shot.seen is None else motion(shot.seen, seen)
         if found is not None:
             shot.drift = shot.drift + np.rint(camera(found) * (self._size[0] / found.back.shape[1]))
@@ -281,7 +287,8 @@ class SteadyPainter:
 def is_cut(before: View, now: View) -> bool:
     """Whether another shot begins: even what a coarse motion could explain looks otherwise."""
     height, width = now.gray.shape
-    size = fit((width, height), CUT_SIDE)
+    across, down = fit((width, height), CUT_SIDE)
+    size = max(across, SMALLEST), max(down, SMALLEST)
     one, other = (view(cv2.resize(frame.color, size, interpolation=cv2.INTER_AREA)) for frame in (before, now))
     if _difference(one.color, other.color) < CUT:
         return False

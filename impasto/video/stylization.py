@@ -7,8 +7,11 @@ at which attempt.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +25,7 @@ from ..files import PathLike, read_file, same_file
 from ..images import ImageLike, Picture
 from ..images.masks import load_mask
 from ..styles import find_style
+from ..stylizing.runtimes import choose_runtime
 from ..stylizing.stylization import LARGEST_SIDE, Stylizer, check_options
 from ..version import __version__
 from .codecs import CONTAINERS, DEFAULT_QUALITY, Encoding, choose_encoding
@@ -30,7 +34,7 @@ from .joining import join
 from .naming import default_target
 from .opening import open_film
 from .painting import FilmPainter, FilmStyle
-from .parts import Part, Parts
+from .parts import Part, Parts, folder_of
 from .segments import Segment, SegmentWriter
 from .sequences import _numbered, is_pattern
 from .steadiness import Steadiness
@@ -45,8 +49,9 @@ Seconds = float | Fraction
 class FilmStep:
     """How a film gets on.
 
-    done, total: seconds of the film. frames: painted by this call. seconds: that it took. remaining: seconds that are
-    still to go, as far as one can tell. picture: the frame that was painted last, if it was painted here.
+    done, total: seconds of the film; a total of 0 is not known. frames: painted by this call. seconds: that it took.
+    remaining: seconds that are still to go, as far as one can tell. picture: the frame that was painted last, if it was
+    painted here.
     """
 
     done: float
@@ -127,7 +132,7 @@ class FilmTask:
             "impasto": __version__, "source": str(self.source.absolute()), "film": asdict(about),
             "written": _written(self.source), "model": _digest(self.model), "mask": _digest(self.mask or b""),
             "style": asdict(self.style), "range": [self.start, self.stop], "encoding": asdict(self.encoding(about)),
-            "precision": self.precision,
+            "runtime": choose_runtime(self.runtime), "precision": self.precision,
         })  # fmt: skip
 
     def painter(self, about: About) -> FilmPainter:
@@ -181,15 +186,15 @@ def stylize_video(
         ImpastoError: no film, a file that cannot be written, or an option out of its range.
     """
     began = time.perf_counter()
+    if steadiness is not None and not isinstance(steadiness, Steadiness):
+        raise ImpastoError(f"steadiness must be a Steadiness, not {steadiness!r}")
     task = film_task(
         source, style, target, start=start, stop=stop, rate=rate, mask=mask, codec=codec, quality=quality,
         runtime=runtime, precision=precision, strength=strength, style_scale=style_scale, size=size,
         preserve_color=preserve_color, steadiness=steadiness,
     )  # fmt: skip
-    with task.open() as film:
-        work = _Work(task, film, began, callback)
-        complete = work.paint()
-        return work.finish(complete)
+    with task.open() as film, _Work(task, film, began, callback) as work:
+        return work.finish(work.paint())
 
 
 def stylize_frames(
@@ -241,8 +246,10 @@ def film_task(
     model, name = (style, "stylized") if isinstance(style, bytes) else _read_style(style)
     given = Path(source)
     to = check_film_output(default_target(given, name) if target is None else target)
-    if same_file(given, to):
+    if same_file(given, to) or given.absolute() == to.absolute():
         raise ImpastoError(f"output {to} would overwrite the input")
+    if codec != "auto" and (is_pattern(to) or to.suffix.lower() not in CONTAINERS):
+        raise ImpastoError(f"codec {codec} is for video files ({', '.join(CONTAINERS)}), not for {to.name}")
     data = mask if mask is None or isinstance(mask, bytes) else _bytes_of(mask)
     return FilmTask(given, to, model, wanted, data, first, last, each, codec, quality, runtime, precision)
 
@@ -257,6 +264,8 @@ class _Work:
         self, task: FilmTask, film: Film, began: float, callback: Callable[[FilmStep], object] | None
     ) -> None:
         self._task, self._film, self._began, self._callback = task, film, began, callback
+        # A film that is there, whole, is replaced by a whole one only.
+        self._spared = task.target.exists() and not folder_of(task.target).exists()
         self._about, self._encoding, self._parts = begun(task, film)
         self._first = task.start or Fraction(0)
         self._total = film.about.duration if task.stop is None else min(task.stop, film.about.duration or task.stop)
@@ -279,13 +288,27 @@ class _Work:
         if self._state is not None:
             painter.state = self._state
         try:
-            for part in paint_parts(
-                painter, _chain(first, frames), self._parts, self._about, self._encoding, self._next, self._tell
-            ):
-                self._done.append(part)
+            with _interruptions_after_frames() as interrupted:
+
+                def tell(frame: Frame) -> None:
+                    self._tell(frame)
+                    if interrupted:
+                        raise KeyboardInterrupt
+
+                for part in paint_parts(
+                    painter, _chain(first, frames), self._parts, self._about, self._encoding, self._next, self._film,
+                    tell,
+                ):  # fmt: skip
+                    self._done.append(part)
         except KeyboardInterrupt:
             return False
         return True
+
+    def __enter__(self) -> _Work:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parts.release()
 
     def finish(self, complete: bool) -> FilmResult:
         """Join the parts; complete: or what there is of them."""
@@ -299,12 +322,15 @@ class _Work:
                 frames, end = max(frames, self._reused + self._frames), self._end
             if not segments:
                 raise KeyboardInterrupt
-        notes = assemble(self._task, self._about, segments, end, complete)
+        if complete or not self._spared:
+            notes = assemble(self._task, self._about, segments, end, complete)
+        else:
+            notes = ["the film that was there is left as it was until the new one is whole"]
         if complete:
             self._parts.remove()
         return FilmResult(
             self._task.target, self._about.size, frames, self._reused, time.perf_counter() - self._began,
-            self._film.damaged, tuple(notes), complete,
+            max(self._film.damaged, sum(part.damaged for part in self._done)), tuple(notes), complete,
         )  # fmt: skip
 
     @property
@@ -316,12 +342,33 @@ class _Work:
         self._end = frame.time + frame.duration
         if self._callback is None:
             return
-        total = max(self._total - self._first, self._end - self._first)
+        total = max(self._total - self._first, self._end - self._first) if self._total else Fraction(0)
         seconds = time.perf_counter() - self._began
         each = seconds / max(float(self._end - self._resumed), 1e-9)
-        left = each * float(total - (self._end - self._first))
+        left = each * max(0.0, float(total - (self._end - self._first)))
         done = float(self._end - self._first)
         self._callback(FilmStep(done, float(total), self._frames, seconds, left, frame.picture))
+
+
+@contextlib.contextmanager
+def _interruptions_after_frames() -> Iterator[list[int]]:
+    """What is given fills when Ctrl-C is pressed: an encoder is not left in the middle of a frame. Again, and it ends
+    at once."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def press(number: int, _: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def begun(task: FilmTask, film: Film) -> tuple[About, Encoding, Parts]:
@@ -345,14 +392,14 @@ def begun(task: FilmTask, film: Film) -> tuple[About, Encoding, Parts]:
 
 def paint_parts(
     painter: FilmPainter, frames: Iterable[Frame], parts: Parts, about: About, encoding: Encoding,
-    place: tuple[int, int], told: Callable[[Frame], object],
+    place: tuple[int, int], film: Film, told: Callable[[Frame], object],
 ) -> Iterator[Part]:  # fmt: skip
-    """Paint frames into parts, from one on. about: of what is painted. told: of each frame.
+    """Paint a film's frames into parts, from one on. about: of what is painted. told: of each frame.
 
     When it is interrupted (`KeyboardInterrupt`), what is painted of a part lies in its place, though it is not done.
     """
     writer: SegmentWriter | None = None
-    count = 0
+    count, damaged = 0, 0
     try:
         for painted in painter.paint(frames):
             if writer is None:
@@ -364,7 +411,8 @@ def paint_parts(
             if painted.ends or (painted.rests and count >= PART):
                 writer.close()
                 writer = None
-                part = Part(*place, count, frame.time, frame.time + frame.duration, painted.ends)
+                new, damaged = film.damaged - damaged, film.damaged
+                part = Part(*place, count, frame.time, frame.time + frame.duration, painted.ends, new)
                 parts.finish(part, painter.state)
                 place = part.following
                 yield part
@@ -389,8 +437,15 @@ def assemble(
     """
     if task.is_video:
         return join(segments, task.source, task.target, task.start, task.stop if complete else end, end)
+    frames = _frames_of(segments, end)
+    if is_pattern(task.target) and is_pattern(task.source):  # they keep their numbers
+        first = min(_numbered(task.source))
+        for frame in frames:
+            number = first + round(frame.time / about.time_base)
+            images.save(frame.picture, task.target.with_name(task.target.name % number), task.quality)
+        return []
     with open_writer(task.target, about, quality=task.quality) as writer:
-        for frame in _frames_of(segments, end):
+        for frame in frames:
             writer.write(replace(frame, time=frame.time - (task.start or 0)))
     return []
 

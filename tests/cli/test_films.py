@@ -127,6 +127,8 @@ def test_a_preview(stylize: Run, tmp_path: Path) -> None:
     with Image.open(tmp_path / "clip-great-wave-preview.png") as image:
         assert image.size[1] > 96
     assert not (tmp_path / "clip-great-wave.mp4").exists()
+    told = json.loads(stylize("clip.mp4", "--preview", "-o", "sheet.jpg", "--json").out)
+    assert (told["output"], (tmp_path / "sheet.jpg").exists()) == ("sheet.jpg", True)
     Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
     assert_refused(stylize("a.png", "--preview"), "of one film")
 
@@ -164,6 +166,9 @@ def test_what_is_refused(stylize: Run, tmp_path: Path, photo: Image.Image) -> No
     assert_refused(stylize("text.mp4"), "text.mp4")
     assert_refused(stylize("clip.mp4", "-o", "clip.mp4"), "overwrite the input")
     assert_refused(stylize("clip.mp4", "-o", "out.jpg"), "cannot write 'out.jpg'")
+    assert_refused(stylize("clip.mp4", "-o", "-"), "to a file, not to stdout")
+    assert_refused(stylize("clip.mp4", "-o", "no/such/out.mp4"), "folder of the output")
+    assert not (tmp_path / "no").exists()
     assert_refused(stylize("clip.mp4", "--from", "one"), "is no time")
     assert_refused(stylize("clip.mp4", "--from", "2", "--to", "1"), "before it starts")
     assert_refused(stylize("clip.mp4", "--codec", "h266"), "unknown codec")

@@ -111,6 +111,17 @@ def test_after_a_cut_nothing_is_left_of_what_was_before(painter: Painter) -> Non
         assert np.array_equal(one, alone)
 
 
+@pytest.mark.parametrize("size", [(640, 180), (90, 320), (400, 100), (64, 33)])
+def test_a_cut_in_narrow_films(size: tuple[int, int]) -> None:
+    assert is_cut(view(seen(60, 40, size)), view(255 - seen(60, 160, size)))
+
+
+def test_at_strength_nothing_it_is_the_photograph(painter: Painter) -> None:
+    frames = [seen(150 + 3 * index) for index in range(4)]
+    for one, frame in zip(SteadyPainter(painter, SIZE, strength=0.0).paint(map(Shown, frames)), frames, strict=True):
+        assert np.abs(one.painted - frame / 255).max() < 1e-3
+
+
 def test_motion_is_no_cut() -> None:
     assert not is_cut(view(seen()), view(seen(158, 46)))
     assert not is_cut(view(seen()), view(noisy(1)[0]))
