@@ -12,12 +12,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -64,7 +65,7 @@ class Parts:
 
     def __init__(self, target: Path, key: Mapping[str, Any] | None = None) -> None:
         self.folder = folder_of(target)
-        self._lock: IO[bytes] | None = None
+        self.release: Callable[[], object] = _nothing  # lets another run have them
         if key is None:
             if not os.path.isfile(self.folder / _KEY):
                 raise missing(self.folder, "folder of parts")
@@ -72,9 +73,10 @@ class Parts:
         wanted = json.dumps(key, sort_keys=True, default=str).encode()
         try:
             self.folder.mkdir(exist_ok=True)
-            self._lock = _locked(self.folder / _LOCK)
-            if self._lock is None:
+            lock = _locked(self.folder / _LOCK)
+            if lock is None:
                 raise ImpastoError(f"another run is painting {target}: wait for it, or name another output")
+            self.release = weakref.finalize(self, os.close, lock)
             known = self.folder / _KEY
             if not known.is_file() or known.read_bytes() != wanted:
                 for path in self.folder.iterdir():
@@ -131,12 +133,6 @@ class Parts:
         self.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def release(self) -> None:
-        """Let another run have them."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-
     def _state(self, shot: int, number: int) -> Path:
         return self.folder / f"{shot:06}-{number:04}.npz"
 
@@ -152,25 +148,29 @@ class Parts:
         return part if self.video(shot, number).is_file() else None
 
 
+def _nothing() -> None:
+    """For those that hold no lock."""
+
+
 def folder_of(target: Path) -> Path:
     """Where the parts of a film lie until it is done."""
     return target.with_name(f".{target.name}.impasto")
 
 
-def _locked(path: Path) -> IO[bytes] | None:
-    """A file that is this run's until it is closed, also by a kill; None if it is another's."""
-    file = path.open("ab")
+def _locked(path: Path) -> int | None:
+    """Descriptor of a file that is this run's until it is closed, also by a kill; None if it is another's."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
-        file.close()
+        os.close(file)
         return None
     except OSError:
         return file  # a file system that knows no locks

@@ -205,8 +205,6 @@ class _Film:
 
     def fail(self, error: object) -> None:
         """What went wrong first counts."""
-        if self._parts is not None:
-            self._parts.release()
         self.error = self.error or one_line(error)[:500]
 
     def came(self, shot: Shot, parts: Sequence[Part]) -> None:

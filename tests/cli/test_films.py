@@ -114,7 +114,7 @@ def test_numbered_pictures(stylize: Run, tmp_path: Path) -> None:
     assert stylize("in/%03d.png", "--rate", "10", "-o", "out.mp4").code == 0
     assert frames_of(tmp_path / "out.mp4") == 3
     assert stylize("in/%03d.png").code == 0
-    assert sorted(path.name for path in (tmp_path / "in-great-wave").iterdir()) == ["001.png", "002.png", "003.png"]
+    assert sorted(path.name for path in (tmp_path / "in-great-wave").iterdir()) == ["000.png", "001.png", "002.png"]
     assert_refused(stylize("in/%03d.png", "in/%03d.png"), "one film")
     assert_refused(stylize("none/%03d.png"), "none")
 

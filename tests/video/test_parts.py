@@ -24,6 +24,7 @@ def test_what_was_left_is_found_by_whoever_makes_the_same(tmp_path: Path) -> Non
     target = tmp_path / "film.mp4"
     parts = Parts(target, {"strength": 1})
     made = [add(parts, 0, 0, False), add(parts, 0, 1, True), add(parts, 1, 0, False)]
+    parts.release()
     for again in (Parts(target, {"strength": 1}), Parts(target)):
         done, state = again.left()
         assert done == made
