@@ -34,6 +34,10 @@ from .moving_grain import MovingGrain
 KEY = 12  # frames
 PACE = 0.5  # of the way to a key frame's statistics that is gone by then
 CUT = 0.1  # of 1: mean difference of colours, after what moved has been moved, from which the film is cut
+# Px a frame below which the grid stays where it is: strokes change by and by then, where the one pixel that it would
+# be moved by now and then would be seen.
+SLOW = 0.5
+TOGETHER = 0.5  # px within which two places move alike
 FORM = 160  # of the long side, what is a form and no stroke
 GHOST = 0.2  # of 1: a difference of a form's colour that halves what is mixed in
 CUT_SIDE = 96  # px of the long side that cuts are looked for at
@@ -87,9 +91,8 @@ class _Shot:
     """What a shot remembers from frame to frame.
 
     index: of the next frame in it. statistics: of each pass, at the last key frame. grains: for each pass. drift:
-    (columns, rows) in px that the camera has moved, by whole ones a frame: at a steady pace the rest, half a pixel at
-    most, changes strokes by and by, where a step that catches up now and then would be seen. painted: (H, W, 3)
-    uint16, the last painting. seen: the last frame.
+    (columns, rows) in px that the camera has moved, but for what it does slowly. painted: (H, W, 3) uint16, the last
+    painting. seen: the last frame.
     """
 
     def __init__(self) -> None:
@@ -192,7 +195,8 @@ class SteadyPainter:
         shot, blend = self._shot, self._steadiness.blend * (1 - unpainted_share(self._strength))
         found = None if shot.seen is None else motion(shot.seen, seen)
         if found is not None:
-            shot.drift = shot.drift + np.rint(camera(found) * (self._size[0] / found.back.shape[1]))
+            step = camera(found) * (self._size[0] / found.back.shape[1])
+            shot.drift = shot.drift + np.where(np.abs(step) < SLOW, 0, step)
         offset = self._offset()
         photo, inside = self._placed(frame.samples, offset)
         given = self._given(statistics, found, offset)
@@ -266,7 +270,7 @@ class SteadyPainter:
         """(columns, rows) from the view's left and upper border to the frame."""
         if not self._period:
             return 0, 0
-        across, down = ((self._shot.drift.astype(int) + self._period // 2) % self._period).tolist()
+        across, down = ((np.rint(self._shot.drift).astype(int) + self._period // 2) % self._period).tolist()
         return across, down
 
     def _offsets(self, offset: tuple[int, int]) -> list[tuple[float, float]]:
@@ -296,9 +300,16 @@ def is_cut(before: View, now: View) -> bool:
 
 
 def camera(found: Motion) -> NDArray[np.float64]:
-    """What most of a frame does: (columns, rows) in px of the flow's image."""
+    """The camera's motion: what most of a frame does, (columns, rows) in px of the flow's image.
+
+    None where much of it stands still: a face that fills the frame is no camera.
+    """
     trusted = found.back[found.trust > 0.5]
-    return np.median(trusted, axis=0).astype(np.float64) if len(trusted) else np.zeros(2)
+    if not len(trusted):
+        return np.zeros(2)
+    most = np.median(trusted, axis=0).astype(np.float64)
+    along, still = (np.mean(np.abs(trusted - one).max(1) < TOGETHER) for one in (most, np.zeros(2)))
+    return most if along > 2 * still else np.zeros(2)
 
 
 def mixed(now: FloatArray, before: Samples, found: Motion, share: float) -> FloatArray:
