@@ -123,6 +123,18 @@ def test_decoding_times_rise_over_joints_with_b_frames(codec: str, tmp_path: Pat
         assert {whole.index(cut) for cut in cuts if cut is not None} <= {sorted(shown).index(key) for key in keys}
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_long_pauses_keep_their_times(codec: str, tmp_path: Path) -> None:
+    """A segment that starts with long pauses reaches far back with what is decoded first."""
+    gaps = [3000, 3000, 3000, *[10] * 200, 3000, 3000, 3000, *[10] * 200]
+    ticks = [0, *np.cumsum(gaps).tolist()]
+    source = make_clip(tmp_path / "in.mp4", len(ticks), times=ticks, time_base=Fraction(1, 1000), rate=25)
+    whole = times(source)
+    made = segments(source, [None, whole[203], None], choose_encoding(Path("a.mp4"), codec))
+    join(made, source, tmp_path / "out.mp4")
+    assert times(tmp_path / "out.mp4") == whole
+
+
 @pytest.mark.parametrize("codec", ["h264", "av1", "vp9", "ffv1"])
 def test_segments_in_matroska(codec: str, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 24, rate=24)
