@@ -16,7 +16,7 @@ from ..errors import ImpastoError
 from ..files import part_of
 from . import matroska
 from .codecs import CONTAINERS
-from .decoding import is_cover, opened, origin_of, video_of
+from .decoding import JUMP, is_cover, jumps_of, opened, origin_of, video_of
 from .failures import told
 from .opening import is_animated
 from .segments import BITEXACT, Segment
@@ -88,6 +88,7 @@ def join(
         source = None  # which has nothing but pictures
     with told(f"cannot write {target}"), contextlib.ExitStack() as stack:
         film = None if source is None else stack.enter_context(opened(source))
+        jumps = [] if source is None else jumps_of(source)
         origin = Fraction(0) if film is None else origin_of(film, video_of(film, Path(str(source))))
         tick = parts[0].time_base
         shift = math.floor((start or Fraction(0)) / tick)  # ticks: the audio is moved by as much, to the tick
@@ -95,10 +96,11 @@ def join(
         last = _end(parts, lasts, stop if end is None and not is_whole else end, tick)
         if stop is not None:
             last = max(parts[-1].times[-1] + 1, min(last, round(stop / tick)))
+        is_whole = is_whole and not jumps  # of such a film it is not known
         sound_ends = stop if is_whole else last * tick
         until = None if sound_ends is None else sound_ends + origin
         part = stack.enter_context(part_of(target))
-        return _Join(target, part, parts, film, origin, shift, last, until, start is not None).run()
+        return _Join(target, part, parts, film, origin, jumps, shift, last, until, start is not None).run()
 
 
 def _check(parts: Sequence[Segment], paths: Sequence[Path]) -> None:
@@ -144,12 +146,13 @@ def _last_of(film: InputContainer | None, time: Fraction, tick: Fraction) -> tup
 class _Join:
     """One film that is being joined.
 
-    shift, end: ticks of the source's pictures. until: seconds on the source's clock from which on nothing is copied.
+    jumps: see `jumps_of`. shift, end: ticks of the source's pictures. until: seconds on the source's clock from which
+    on nothing is copied.
     """
 
     def __init__(
         self, target: Path, part: Path, parts: Sequence[Segment], film: InputContainer | None, origin: Fraction,
-        shift: int, end: int, until: Fraction | None, from_start: bool,
+        jumps: Sequence[Fraction], shift: int, end: int, until: Fraction | None, from_start: bool,
     ) -> None:  # fmt: skip
         import av
 
@@ -159,6 +162,7 @@ class _Join:
         self._begin = shift * self._tick + origin  # on the source's clock
         self._until = until if until is not None else _NEVER
         self._format, self._suffix = CONTAINERS[target.suffix.lower()], target.suffix.lower().removeprefix(".")
+        self._jumps = jumps
         self._notes: list[str] = []
         self._encoders: list[Any] = []  # of audio that is encoded anew
         options = _STRICT.copy()
@@ -325,7 +329,9 @@ class _Join:
         with self._read(handled) as film:
             kinds = {index: film.streams[index].type for index in handled}
             lasting = {index for index, kind in kinds.items() if kind == "audio"} or set(handled)
+            clocks = {index: _Clock(self._jumps) for index in handled}
             for packet in self._packets(film, list(handled)):
+                clocks[packet.stream.index].set(packet)
                 time = packet.dts if packet.dts is not None else packet.pts
                 if time is not None and time * packet.time_base >= self._until + _AROUND:
                     lasting.discard(packet.stream.index)
@@ -344,12 +350,12 @@ class _Join:
         import av
 
         assert self._film is not None
-        path = Path(self._film.name.removeprefix("file:"))
+        path = _path_of(self._film)
         with opened(path) as film:
             first = video_of(film, path)
             before = _SHOWN if any(film.streams[index].type == "subtitle" for index in handled) else _AROUND
             place = self._begin - before
-            if self._cut and place > (first.start_time or 0) * (first.time_base or 0):
+            if self._cut and not self._jumps and place > (first.start_time or 0) * (first.time_base or 0):
                 with contextlib.suppress(av.FFmpegError):  # it is read from the start where it cannot be sought in
                     film.seek(math.floor(place * 1_000_000))
             yield film
@@ -436,6 +442,32 @@ class _Join:
                         yield from out.encode(one)
 
         return handle
+
+
+class _Clock:
+    """A stream's clock, which goes on where another recording starts: see `jumps_of`."""
+
+    def __init__(self, jumps: Sequence[Fraction]) -> None:
+        self._jumps = list(jumps)
+        self._more = Fraction(0)
+        self._last: Fraction | None = None
+
+    def set(self, packet: Packet[Any]) -> None:
+        """Set a packet's times, the next one's in the order of the file."""
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        if ticks is None:
+            return
+        time, last = ticks * packet.time_base, self._last
+        self._last = time
+        if self._jumps and last is not None and time < last - JUMP:
+            self._more = self._jumps.pop(0)
+        more = round(self._more / packet.time_base)
+        packet.pts = packet.pts + more if packet.pts is not None else None
+        packet.dts = packet.dts + more if packet.dts is not None else None
+
+
+def _path_of(film: InputContainer) -> Path:
+    return Path(film.name.removeprefix("file:"))
 
 
 def _timed(packet: Packet[Any]) -> _Timed:

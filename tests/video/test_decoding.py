@@ -162,6 +162,48 @@ def test_ranges_lie_side_by_side(name: str, tmp_path: Path) -> None:
         assert one.duration == other.duration
 
 
+@pytest.mark.parametrize(("name", "codec", "options"), [
+    ("a.mpg", "mpeg2video", {"bf": "2", "g": "15"}), ("a.vob", "mpeg2video", {"g": "15"}),
+    ("b.mpg", "mpeg1video", {"bf": "2", "g": "15"}), ("a.avi", "libx264", {"bf": "2", "g": "60"}),
+    ("b.avi", "mpeg4", {"bf": "2", "g": "60"}), ("a.ts", "mpeg4", {"bf": "2", "g": "60"}),
+    ("b.ts", "mpeg2video", {"bf": "2", "g": "15"}), ("c.ts", "libx264", {"bf": "2", "g": "60"}),
+])  # fmt: skip
+def test_a_range_is_what_is_there_in_the_whole(name: str, codec: str, options: dict[str, str], tmp_path: Path) -> None:
+    """Where a container says little of times, or a decoder makes something of what it lacks half of, too."""
+    path = make_clip(tmp_path / name, numbered(150), rate=25, codec=codec, options=options)
+    with open_film(path) as film:
+        whole = list(film.frames())
+        for place in range(20, 149, 9):
+            found = next(iter(film.frames(whole[place].time)))
+            assert found.time == whole[place].time
+            np.testing.assert_array_equal(found.picture.samples, whole[place].picture.samples)
+
+
+def numbered(count: int) -> list[NDArray[np.uint8]]:
+    """Pictures with their number in bars, which is never the same twice."""
+    pictures = []
+    for index in range(count):
+        picture = np.full((48, 64, 3), 90, np.uint8)
+        for bit in range(9):
+            picture[:, bit * 7 : bit * 7 + 7] = 220 if index >> bit & 1 else 40
+        pictures.append(picture)
+    return pictures
+
+
+def test_recordings_one_after_the_other(tmp_path: Path) -> None:
+    """Each has a clock of its own; the film goes on a picture later, and so does a range of it."""
+    one = make_clip(tmp_path / "one.ts", 50, rate=25, audio="aac")
+    path = tmp_path / "a.ts"
+    path.write_bytes(one.read_bytes() * 3)
+    with open_film(path) as film:
+        whole = [frame.time for frame in film.frames()]
+        gaps = {round(float(b - a), 4) for a, b in pairwise(whole)}
+        assert gaps == {0.04}
+        assert 140 < len(whole) <= 150
+    with open_film(path) as film:
+        assert [frame.time for frame in film.frames(Fraction(3))] == [time for time in whole if time >= 3]
+
+
 def test_a_film_starts_at_its_first_stream(tmp_path: Path) -> None:
     """Clocks start anywhere; where the sound comes first, the pictures do not start at 0."""
     path = make_clip(

@@ -432,6 +432,19 @@ def test_a_timecode_is_of_the_films_start(tmp_path: Path) -> None:
         assert found - {None} == codes
 
 
+@pytest.mark.parametrize("start", [None, Fraction(3)])
+def test_sound_of_recordings_one_after_the_other(start: Fraction | None, tmp_path: Path) -> None:
+    one = make_clip(tmp_path / "one.ts", 50, rate=25, audio="aac")
+    source = tmp_path / "in.ts"
+    source.write_bytes(one.read_bytes() * 2)
+    target = tmp_path / "out.mp4"
+    assert join(segments(source, [start, None]), source, target, start) == []
+    sound = [time for time, _ in packets_of(target)]
+    assert float(sound[-1]) == pytest.approx(4 - (start or 0), abs=0.1)
+    assert max(float(b - a) for a, b in pairwise(sound)) < 0.07
+    assert float(times(target)[-1]) == pytest.approx(4 - (start or 0), abs=0.1)
+
+
 def test_segments_that_do_not_fit(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 24)
     one, two = segments(source, [None, 1, None])
