@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ImpastoError
 from ..files import part_of
-from .codecs import CODECS, Encoding, set_up
+from .codecs import CODECS, Codec, Encoding, set_up
 from .failures import told, why
 from .film import About, FilmWriter, Frame
 from .pixels import even_size, to_frame
@@ -39,29 +39,32 @@ _TICK, _FIRST, _ASPECT = "impasto_tick", "impasto_first", "impasto_pixel_aspect"
 class SegmentWriter(FilmWriter):
     """Encodes frames to a segment, which is there once it is closed."""
 
-    def __init__(self, path: Path, about: About, encoding: Encoding) -> None:
-        """about: of the film that is written: its rate, its time base and the shape of its pixels are used."""
+    def __init__(self, path: Path, about: About, encoding: Encoding, called: Path | None = None) -> None:
+        """about: of the film that is written: its rate, its time base and the shape of its pixels are used.
+
+        called: what errors call it, by default its path.
+        """
         from av.video.reformatter import VideoReformatter
 
         self._by = VideoReformatter()
-        self._path, self._about, self._encoding = path, about, encoding
+        self._called, self._about, self._encoding = called or path, about, encoding
         self._stack = contextlib.ExitStack()
         self._size: tuple[int, int] | None = None
         self._last: int | None = None
-        with told(f"cannot write {path}"):
+        with told(f"cannot write {self._called}"):
             self._part = self._stack.enter_context(part_of(path))
 
     def write(self, frame: Frame) -> None:
-        with told(f"cannot write {self._path}"):
+        with told(f"cannot write {self._called}"):
             if self._size is None:
                 self._open(frame)
             if frame.picture.size != self._size:
-                raise ImpastoError(f"cannot write {self._path}: its pictures are of several sizes")
+                raise ImpastoError(f"cannot write {self._called}: its pictures are of several sizes")
             picture = frame.picture if self._encoding.alpha else frame.picture.over_white()
             one = to_frame(picture, self._encoding.pix_fmt, self._by)
             ticks = round(frame.time / self._about.time_base)
             if self._last is not None and ticks <= self._last:
-                raise ImpastoError(f"cannot write {self._path}: its frames' times do not rise")
+                raise ImpastoError(f"cannot write {self._called}: its frames' times do not rise")
             one.pts, one.time_base, self._last = ticks - self._first, self._about.time_base, ticks
             self._container.mux(self._stream.encode(one))
 
@@ -74,7 +77,7 @@ class SegmentWriter(FilmWriter):
         self._container: OutputContainer = av.open(str(self._part), "w", held, container_options=_WRITING.get(held))
         self._stack.callback(self._container.close)
         self._container.flags |= BITEXACT
-        stream = self._container.add_stream(codec.encoder, about.rate.limit_denominator(1 << 16))
+        stream = self._container.add_stream(codec.encoder, _rate_for(codec, about))
         self._stream: VideoStream = stream  # type: ignore[assignment]
         context = self._stream.codec_context
         context.width, context.height = even_size(self._size, self._encoding.pix_fmt)
@@ -94,14 +97,20 @@ class SegmentWriter(FilmWriter):
         """
         if self._size is None:
             self.abandon()
-            raise ImpastoError(f"cannot write {self._path}: there is no frame")
-        with told(f"cannot write {self._path}"), self._stack:
+            raise ImpastoError(f"cannot write {self._called}: there is no frame")
+        with told(f"cannot write {self._called}"), self._stack:
             self._container.mux(self._stream.encode(None))
 
     def abandon(self) -> None:
         stack = self._stack.pop_all()
         with contextlib.suppress(Exception):
             stack.__exit__(ImpastoError, ImpastoError(), None)
+
+
+def _rate_for(codec: Codec, about: About) -> Fraction:
+    """The rate by which an encoder reckons. SVT-AV1 knows no higher one than 240, whatever the frames' times are."""
+    rate = about.rate.limit_denominator(1 << 16)
+    return min(rate, Fraction(240)) if codec.name == "av1" else rate
 
 
 class Segment:

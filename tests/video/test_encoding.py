@@ -284,6 +284,20 @@ def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "segment.nut"]
 
 
+def test_what_fails_is_named_as_the_target(tmp_path: Path) -> None:
+    given = frames([*moving(1), *moving(1, (32, 32))])
+    for name in ("a.mp4", "a.webp"):
+        assert_raises_line(partial(write, tmp_path / name, given), f"^cannot write .*/{name}: ")
+
+
+def test_av1_of_many_frames_a_second(tmp_path: Path) -> None:
+    """SVT-AV1 takes 240 at most; slow motion of telephones has a little more."""
+    known = replace(about(), rate=Fraction(2401, 10))
+    given = [Frame(Picture(one), index * 50 * TICK, 50 * TICK) for index, one in enumerate(moving(12))]
+    found = read(write(tmp_path / "a.mp4", given, known, codec="av1"))
+    assert [frame.time for frame in found] == [frame.time for frame in given]
+
+
 def test_equal_encodings_are_equal() -> None:
     assert choose_encoding(Path("a.mp4")) == choose_encoding(Path("b.MOV")) == Encoding("h264", "yuv420p", 90)
 
