@@ -98,17 +98,21 @@ class VideoFile(Film):
 
     def _from(self, start: Fraction | None, progress: _Progress) -> Iterator[tuple[VideoFrame, Fraction]]:
         """Frames with their times, from one on that is not after `start`, or from the first."""
-        for back in _BACK:
-            if start is None or start <= back or not self._may_seek():
-                break
-            with contextlib.closing(self._all(start - back, progress)) as frames:
+        places = self._places(start) if start is not None else []
+        for place in places:
+            with contextlib.closing(self._all(place, progress)) as frames:
                 first = next(frames, None)
                 # Decoders make something of what follows a keyframe that they have not seen.
-                if first is not None and first[1] <= start and first[0].key_frame and first[0].pts is not None:
+                if first is not None and first[1] <= (start or 0) and first[0].key_frame and first[0].pts is not None:
                     yield first
                     yield from frames
                     return
         yield from self._all(None, progress)
+
+    def _places(self, start: Fraction) -> list[Fraction]:
+        """Where to seek a frame of a time, the nearest first; nowhere where its time would not be known."""
+        places = [start - back for back in _BACK if start > back]
+        return places if places and self._may_seek() else []
 
     def _may_seek(self) -> bool:
         """Whether a frame's time is known after seeking."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
@@ -493,11 +492,17 @@ def test_a_film_that_starts_late(tmp_path: Path) -> None:
     assert packets_of(target)[0][0] == 0
 
 
-def test_what_is_not_told_is_not_guessed(tmp_path: Path) -> None:
-    """Frames that come unevenly have no rate in Matroska's header."""
-    source = make_clip(tmp_path / "in.mp4", 4, times=[0, 1, 5, 6], time_base=Fraction(1, 12))
+@pytest.mark.parametrize("even", [False, True])
+def test_what_is_not_told_is_not_guessed(even: bool, tmp_path: Path) -> None:
+    """Frames that come unevenly have no rate in Matroska's header, others have."""
+    ticks = [0, 1, 2, 3] if even else [0, 1, 5, 6]
+    source = make_clip(tmp_path / "in.mp4", 4, times=ticks, time_base=Fraction(1, 12))
     join(segments(source, [None, None]), None, tmp_path / "out.mkv")
+    # DefaultDuration of Matroska's specification, of 4 bytes, in ns
+    assert (b"\x23\xe3\x83\x84" + round(1e9 / 12).to_bytes(4, "big") in (tmp_path / "out.mkv").read_bytes()) == even
+    assert (b"\x23\xe3\x83" in (tmp_path / "out.mkv").read_bytes()) == even
     with open_film(tmp_path / "out.mkv") as film:
         frames = list(film.frames())
-    assert [frame.time for frame in frames] == [0, Fraction(83, 1000), Fraction(417, 1000), Fraction(1, 2)]
-    assert dataclasses.replace(frames[0]).duration == Fraction(83, 1000)
+    exact = [Fraction(round(Fraction(tick * 1000, 12)), 1000) for tick in ticks]
+    assert [frame.time for frame in frames] == exact
+    assert frames[0].duration == Fraction(83, 1000)
