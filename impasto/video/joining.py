@@ -438,8 +438,10 @@ class _Join:
                 if time < self._until and not (self._cut and time < self._begin):
                     frame.pts = round((time - self._begin) * frame.sample_rate)
                     frame.time_base = Fraction(1, frame.sample_rate)
-                    for one in fitted(frame):
-                        yield from out.encode(one)
+                    try:
+                        yield from (packet for one in fitted(frame) for packet in out.encode(one))
+                    except av.FFmpegError:
+                        self._note_damage()
 
         return handle
 
