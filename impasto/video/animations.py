@@ -29,6 +29,7 @@ _MILLISECOND = Fraction(1, 1000)
 _UNSAID = 100  # ms that browsers show a frame for that says none
 _DAMAGES = (OSError, ValueError, SyntaxError, EOFError, struct.error, LookupError, TypeError, RuntimeError, zlib.error)
 _GIF_COLORS = 255  # and one that is transparent
+_GIF_LEAST = 2  # hundredths of a second that a frame is shown for
 
 
 def is_animated(path: Path) -> bool:
@@ -135,6 +136,7 @@ class AnimationWriter(FilmWriter):
             if picture.size != self._container.size:
                 raise ImpastoError(f"cannot write {self._path}: its pictures are of several sizes")
             self._container.add(picture, frame.time, frame.time + frame.duration)
+            self._check_length()
 
     def close(self) -> None:
         if self._container is None:
@@ -142,6 +144,12 @@ class AnimationWriter(FilmWriter):
             raise ImpastoError(f"cannot write {self._path}: there is no frame")
         with told(f"cannot write {self._path}"), self._stack:
             self._container.finish()
+            self._check_length()
+
+    def _check_length(self) -> None:
+        if self._file.tell() > self._kind.limit:
+            name = self._kind.format.replace("WEBP", "WebP")
+            raise ImpastoError(f"cannot write {self._path}: it is too long for {name}, which holds 4 GiB")
 
     def abandon(self) -> None:
         with contextlib.suppress(Exception):
@@ -152,6 +160,7 @@ class _Container:
     """A file of frames that is being written."""
 
     format = ""
+    limit = 1 << 50  # bytes of a file
 
     def __init__(self, file: IO[bytes], size: tuple[int, int], about: About, quality: int) -> None:
         self.size = size
@@ -170,20 +179,38 @@ class _Container:
 
 
 class _Gif(_Container):
-    """Each frame with a palette of its own, dithered. Its clock has hundredths of a second."""
+    """Each frame with a palette of its own, dithered. Its clock has hundredths of a second.
+
+    Browsers show a frame of one hundredth for ten: what comes sooner than two after the one before is left out, which
+    is shown for it.
+    """
 
     format = "GIF"
 
     def _start(self) -> None:
+        self._last: Picture | None = None
+        self._shown = self._until = 0  # hundredths: from when it is shown until when
         self._file.write(b"GIF89a" + struct.pack("<2H3B", *self.size, 0x70, 0, 0))
         if self._about.loops != 1:
             again = max(0, self._about.loops - 1)
             self._file.write(b"\x21\xff\x0bNETSCAPE2.0" + struct.pack("<BBHB", 3, 1, min(again, 65_535), 0))
 
     def add(self, picture: Picture, time: Fraction, after: Fraction) -> None:
+        start = round(time * 100)
+        if self._last is not None and start < self._shown + _GIF_LEAST:
+            self._until = max(self._until, round(after * 100))
+            return
+        self._put()
+        self._last, self._shown, self._until = picture, start, round(after * 100)
+
+    def _put(self) -> None:
+        """Write the last picture, once it is known how long it is shown for."""
+        picture = self._last
+        if picture is None:
+            return
         indexed = _quantized(picture)
         clear = picture.alpha is not None
-        delay = min(round(after * 100) - round(time * 100), 65_535)
+        delay = min(max(self._until - self._shown, _GIF_LEAST), 65_535)
         # A frame with clear places is taken away before the next one, which would be seen through to it.
         self._file.write(struct.pack("<4BHBB", 0x21, 0xF9, 4, 2 << 2 | 1 if clear else 1 << 2, delay, _GIF_COLORS, 0))
         palette, data = _gif_parts(indexed)
@@ -192,6 +219,7 @@ class _Gif(_Container):
         self._file.write(palette + data)
 
     def finish(self) -> None:
+        self._put()
         self._file.write(b"\x3b")
 
 
@@ -232,6 +260,7 @@ def _gif_parts(image: Image.Image) -> tuple[bytes, bytes]:
 
 class _WebP(_Container):
     format = "WEBP"
+    limit = (1 << 32) - 2
 
     def _start(self) -> None:
         width, height = self.size
@@ -258,6 +287,7 @@ class _WebP(_Container):
         length = self._file.tell()
         self._file.seek(4)
         self._file.write(struct.pack("<I", length - 8))
+        self._file.seek(length)
 
     def _chunk(self, name: bytes, data: bytes) -> None:
         self._file.write(name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2))

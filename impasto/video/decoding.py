@@ -33,6 +33,10 @@ _GIVEN_UP = 100  # failures one after the other until the rest is taken for lost
 _PLAUSIBLE = Fraction(1)  # seconds that the last picture may last where it is not known that it is the last one
 _MILLISECOND = Fraction(1, 1000)
 _BACK = (0, 1, 5, 30)  # seconds before a frame that are sought, until there is a keyframe before it
+# FFmpeg's names of containers that are sought in. Others say the times of few packets, or none.
+_SOUGHT = ("mov", "matroska", "mpegts", "flv", "asf", "avi", "nut", "ogg", "mxf", "ivf")
+_UNTIMED = {"avi": ("h264", "hevc")}  # and what they hold without saying when it is shown, where that is another order
+JUMP = Fraction(1)  # seconds by which times go back only where another recording starts
 
 
 @dataclass
@@ -48,6 +52,7 @@ class VideoFile(Film):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
+        self._sought: bool | None = None
         with told(f"cannot read film {path}"), opened(path) as container:
             stream = video_of(container, path)
             decoder = _decoder(stream)
@@ -93,16 +98,29 @@ class VideoFile(Film):
 
     def _from(self, start: Fraction | None, progress: _Progress) -> Iterator[tuple[VideoFrame, Fraction]]:
         """Frames with their times, from one on that is not after `start`, or from the first."""
-        for back in _BACK if start is not None else ():
-            if start is None or start <= back:
-                break
-            with contextlib.closing(self._all(start - back, progress)) as frames:
+        places = self._places(start) if start is not None else []
+        for place in places:
+            with contextlib.closing(self._all(place, progress)) as frames:
                 first = next(frames, None)
-                if first is not None and first[1] <= start:
+                # Decoders make something of what follows a keyframe that they have not seen.
+                if first is not None and first[1] <= (start or 0) and first[0].key_frame and first[0].pts is not None:
                     yield first
                     yield from frames
                     return
         yield from self._all(None, progress)
+
+    def _places(self, start: Fraction) -> list[Fraction]:
+        """Where to seek a frame of a time, the nearest first; nowhere where its time would not be known."""
+        places = [start - back for back in _BACK if start > back]
+        return places if places and self._may_seek() else []
+
+    def _may_seek(self) -> bool:
+        """Whether a frame's time is known after seeking."""
+        if self._sought is None:
+            with opened(self._path) as container:
+                self._sought = _is_sought(container, video_of(container, self._path))
+            self._sought = self._sought and not jumps_of(self._path)
+        return self._sought
 
     def _all(self, seek: Fraction | None, progress: _Progress) -> Generator[tuple[VideoFrame, Fraction]]:
         tick, origin = self.about.time_base, self.about.origin
@@ -114,13 +132,16 @@ class VideoFile(Film):
                 with contextlib.suppress(av.FFmpegError):  # the whole film is read where it cannot be sought in
                     container.seek(math.floor((seek + origin) / tick), stream=stream)
             last: Fraction | None = None
-            gap = 1 / self.about.rate
+            gap, more = 1 / self.about.rate, Fraction(0)
             for frame in self._decoded(container, stream, _decoder(stream), progress):
                 ticks = frame.pts if frame.pts is not None else frame.dts
                 if ticks is not None:
-                    time = ticks * tick - origin
+                    time = ticks * tick - origin + more
+                    if last is not None and time < last - JUMP:
+                        more += last + _in_ticks(gap, tick) - time
+                        time = last + _in_ticks(gap, tick)
                 else:  # a whole number of ticks after the one before
-                    time = Fraction(0) if last is None else last + max(1, round(gap / tick)) * tick
+                    time = Fraction(0) if last is None else last + _in_ticks(gap, tick)
                 if last is not None:
                     time = max(time, last + tick)
                     gap = time - last
@@ -219,6 +240,36 @@ def origin_of(container: InputContainer, stream: VideoStream) -> Fraction:
     return math.floor(start / tick) * tick
 
 
+def jumps_of(path: Path) -> list[Fraction]:
+    """Where recordings were put one after the other, each with a clock of its own: seconds that are to be added.
+
+    The first is for what follows the first jump back, and so on, so that each recording goes on one picture after the
+    one before. Transport and program streams are read for it, as far as their pictures go; others do not jump.
+
+    Raises:
+        ImpastoError: it cannot be read.
+    """
+    import av
+
+    found: list[Fraction] = []
+    with told(f"cannot read film {path}"), opened(path) as container:
+        if _container_of(container) not in ("mpegts", "mpeg"):
+            return found
+        stream = video_of(container, path)
+        gap, last = 1 / _rate_of(stream), Fraction(0)
+        decoded: Fraction | None = None
+        with contextlib.suppress(av.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.dts is None or packet.pts is None:
+                    continue
+                shown, before = packet.pts * packet.time_base, decoded
+                decoded = packet.dts * packet.time_base
+                if before is not None and decoded < before - JUMP:
+                    found.append(last + gap - shown)
+                last = max(last, shown + (found[-1] if found else 0))
+    return found
+
+
 def _decoder(stream: VideoStream) -> VideoCodecContext:
     """FFmpeg's own decoders of VP8 and VP9 know nothing of alpha; libvpx does."""
     import av
@@ -232,9 +283,26 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     return context
 
 
+def _rate_of(stream: VideoStream) -> Fraction:
+    return next((one for one in (stream.average_rate, stream.guessed_rate, stream.base_rate) if one), Fraction(25))
+
+
+def _in_ticks(gap: Fraction, tick: Fraction) -> Fraction:
+    return max(1, round(gap / tick)) * tick
+
+
+def _container_of(container: InputContainer) -> str:
+    return container.format.name.split(",")[0]
+
+
+def _is_sought(container: InputContainer, stream: VideoStream) -> bool:
+    name = _container_of(container)
+    return name in _SOUGHT and stream.codec_context.name not in _UNTIMED.get(name, ())
+
+
 def _about(container: InputContainer, stream: VideoStream, first: VideoFrame) -> About:
     tick = stream.time_base or Fraction(1, 90_000)
-    rate = next((one for one in (stream.average_rate, stream.guessed_rate, stream.base_rate) if one), Fraction(25))
+    rate = _rate_of(stream)
     origin = origin_of(container, stream)
     duration = _end_of(stream) - (stream.start_time or 0) * tick
     if duration <= 0:

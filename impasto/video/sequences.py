@@ -20,12 +20,16 @@ from .codecs import DEFAULT_QUALITY
 from .film import About, Film, FilmWriter, Frame
 
 RATE = Fraction(24)
-_NUMBER = re.compile(r"%(0\d+)?d")
+_NUMBER = re.compile(r"%(0\d{1,2})?d")
 
 
 def is_pattern(path: str | os.PathLike[str]) -> bool:
-    """Whether a path names numbered pictures: its last part holds a %d, or a %05d of five digits."""
-    return _NUMBER.search(Path(path).name) is not None
+    """Whether a path names numbered pictures: its last part holds a %d, or a %05d of five digits.
+
+    Videos do not, whatever their names hold (50%done.mp4).
+    """
+    path = Path(path)
+    return _NUMBER.search(path.name) is not None and path.suffix.lower() not in images.FILM_SUFFIXES
 
 
 class Sequence(Film):
@@ -113,4 +117,4 @@ class SequenceWriter(FilmWriter):
         """There is nothing left to do."""
 
     def abandon(self) -> None:
-        """What has been written stays."""
+        """What has been written stays, unlike that of other writers: each picture is whole by itself."""

@@ -25,11 +25,21 @@ def check_film_output(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if is_pattern(path):
         images.writable_format(path)
+        _check_folder(path.parent)
         return path
     if path.suffix.lower() not in (*CONTAINERS, *ANIMATED):
         names = ", ".join((*CONTAINERS, *ANIMATED))
         raise ImpastoError(f"cannot write '{path.name}': a film's name must end with one of {names}, or hold a %05d")
     return check_target(path)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder of pictures that could neither be written to nor made."""
+    there = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), Path())
+    if not there.is_dir():
+        raise ImpastoError(f"cannot write to the folder {folder}: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ImpastoError(f"cannot write to the folder {folder}: {there} is not writable")
 
 
 def write_segment(path: Path, about: About, encoding: Encoding) -> FilmWriter:
@@ -71,7 +81,7 @@ class _VideoWriter(FilmWriter):
         except OSError as error:
             raise ImpastoError(f"cannot write {target}: {error.strerror}") from None
         self._path = Path(folder) / "segment.nut"
-        self._segment = SegmentWriter(self._path, about, encoding)
+        self._segment = SegmentWriter(self._path, about, encoding, target)
         self._last: Frame | None = None
         self.notes: list[str] = []  # what could not be copied as it is, once it is closed
 

@@ -12,7 +12,7 @@ from PIL import Image
 from ran import assert_raises_line
 
 from impasto.images import Picture
-from impasto.video import About, Frame, is_animated, open_film, open_writer
+from impasto.video import About, Frame, animations, is_animated, open_film, open_writer
 
 DURATIONS = [100, 50, 200, 30]  # ms
 NAMES = ["a.gif", "a.webp", "a.png", "a.apng"]
@@ -117,6 +117,29 @@ def test_times_of_film_do_not_drift(tmp_path: Path) -> None:
                     writer.write(frame)
             with open_film(tmp_path / name) as made:
                 assert made.about.duration == Fraction(round(60 * Fraction(1001, 30000) * ticks), ticks)
+
+
+def test_a_gif_of_many_frames_a_second(tmp_path: Path) -> None:
+    """Browsers show a frame of a hundredth for ten: none is shorter than two, and the whole lasts as long."""
+    known = About((64, 48), Fraction(60), 30, Fraction(1, 2), Fraction(1, 60))
+    with open_writer(tmp_path / "a.gif", known) as writer:
+        for index, picture in enumerate(moving(30)):
+            writer.write(Frame(Picture(picture), Fraction(index, 60), Fraction(1, 60)))
+    with open_film(tmp_path / "a.gif") as film:
+        found = list(film.frames())
+        assert film.about.duration == Fraction(1, 2)
+    assert min(frame.duration for frame in found) >= Fraction(2, 100)
+    assert 20 <= len(found) <= 25
+    for frame in found:
+        index = int(frame.time * 60 + Fraction(1, 2))
+        assert np.abs(frame.picture.samples - moving(30)[index].astype(float)).mean() < 6
+
+
+def test_an_animation_that_its_file_does_not_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert animations._WebP.limit < 1 << 32
+    monkeypatch.setattr(animations._WebP, "limit", 2000)
+    assert_raises_line(lambda: write(tmp_path / "a.webp", count=40), r"a\.webp: it is too long for WebP, which holds 4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_still_pictures_are_no_films(tmp_path: Path) -> None:

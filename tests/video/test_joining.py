@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
@@ -18,7 +17,7 @@ from PIL import Image
 from ran import assert_raises_line
 
 from impasto.images import Picture
-from impasto.video import Encoding, Frame, choose_encoding, join, open_film, write_segment
+from impasto.video import Encoding, Frame, choose_encoding, join, joining, open_film, write_segment
 
 TEXTS = [(0, 900, "hello"), (1000, 1900, "bye")]
 CHAPTERS = [(0, 1000, "one"), (1000, 2000, "two")]
@@ -121,6 +120,20 @@ def test_decoding_times_rise_over_joints_with_b_frames(codec: str, tmp_path: Pat
         assert times(tmp_path / name) == whole
         keys = [packet.pts for packet in packets if packet.is_keyframe]
         assert {whole.index(cut) for cut in cuts if cut is not None} <= {sorted(shown).index(key) for key in keys}
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_long_pauses_keep_their_times(codec: str, tmp_path: Path) -> None:
+    """A segment that starts with long pauses reaches far back with what is decoded first."""
+    gaps = [3000, 3000, 3000, *[10] * 200, 3000, 3000, 3000, *[10] * 200]
+    ticks = [0, *np.cumsum(gaps).tolist()]
+    source = make_clip(tmp_path / "in.mp4", len(ticks), times=ticks, time_base=Fraction(1, 1000), audio="aac")
+    whole = times(source)
+    made = segments(source, [None, whole[203], None], choose_encoding(Path("a.mp4"), codec))
+    join(made, source, tmp_path / "out.mp4")
+    with open_film(source) as film, open_film(tmp_path / "out.mp4") as other:
+        assert other.about.origin == film.about.origin
+    assert times(tmp_path / "out.mp4") == whole
 
 
 @pytest.mark.parametrize("codec", ["h264", "av1", "vp9", "ffv1"])
@@ -247,7 +260,10 @@ def test_the_last_frame_lasts(tmp_path: Path) -> None:
     made = segments(source, [None, None])
     for name, options, lasts, sound in (
         ("a.mp4", {}, Fraction(1, 12), 3.0), ("b.mp4", {"end": Fraction(5, 2)}, Fraction(25, 12), 3.0),
-        ("c.mp4", {"stop": Fraction(5, 2)}, Fraction(25, 12), 2.5), ("a.mkv", {}, Fraction(83, 1000), 3.0),
+        ("c.mp4", {"stop": Fraction(5, 2)}, Fraction(1, 12), 2.5),
+        ("d.mp4", {"stop": Fraction(5, 2), "end": Fraction(1)}, Fraction(7, 12), 2.5),
+        ("e.mp4", {"stop": Fraction(1), "end": Fraction(2)}, Fraction(7, 12), 1.0),
+        ("a.mkv", {}, Fraction(83, 1000), 3.0),
     ):  # fmt: skip
         join(made, source, tmp_path / name, **options)
         with open_film(tmp_path / name) as film:
@@ -262,6 +278,170 @@ def test_a_source_of_pictures_alone(tmp_path: Path) -> None:
     made = segments(tmp_path / "in.webp", [None, None])
     assert join(made, tmp_path / "in.webp", tmp_path / "out.mp4", end=Fraction(17, 20)) == []
     assert times(tmp_path / "out.mp4") == [0, Fraction(1, 10), Fraction(3, 20)]
+
+
+def test_a_stop_within_the_film_is_where_the_last_picture_ends(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mp4", 24, times=[*range(23), 40], time_base=Fraction(1, 12))
+    made = segments(source, [None, Fraction(23, 12)])
+    join(made, source, tmp_path / "a.mp4", None, Fraction(29, 12))
+    with open_film(tmp_path / "a.mp4") as film:
+        assert list(film.frames())[-1].duration == Fraction(7, 12)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("start", [None, Fraction(5, 2)])
+def test_sound_before_the_first_picture(start: Fraction | None, suffix: str, tmp_path: Path) -> None:
+    """Seeking goes by the pictures, and finds none of what lies before them."""
+    late = [index + 24 for index in range(24)]
+    source = make_clip(tmp_path / f"in{suffix}", 24, times=late, audio="aac", audio_seconds=4)
+    target = tmp_path / "out.mp4"
+    join(segments(source, [start, None]), source, target, start)
+    inside = [data for time, data in packets_of(source) if start is None or time >= start]
+    assert [data for _, data in packets_of(target)] == inside
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_whose_times_do_not_rise(suffix: str, tmp_path: Path) -> None:
+    def change(packet: Any, count: int) -> None:
+        if 20 <= count < 24:
+            packet.pts -= 100 * (count - 19)
+            packet.dts = packet.pts
+
+    source = make_clip(tmp_path / "in.mkv", 24, audio="aac")
+    made = segments(source, [None, None])
+    target = tmp_path / f"out{suffix}"
+    unchanged = joining._Join._packets
+
+    def packets(self: Any, film: Any, indexes: Any) -> Any:
+        for count, packet in enumerate(unchanged(self, film, indexes)):
+            if packet.pts is not None:
+                change(packet, count)
+            yield packet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joining._Join, "_packets", packets)
+        join(made, source, target)
+    assert len(packets_of(target)) == len(packets_of(source))
+    assert len(times(target)) == 24
+
+
+def test_damaged_sound_is_told_and_the_rest_is_there(tmp_path: Path) -> None:
+    """In a transport stream whose bytes are damaged."""
+    source = make_clip(tmp_path / "in.ts", 48, audio="aac", rate=24)
+    made = segments(source, [None, None])
+    data = bytearray(source.read_bytes())
+    rng = np.random.default_rng(0)
+    for place in range(len(data) // 3, len(data) * 2 // 3):
+        if rng.random() < 0.02 and place % 188 > 3:
+            data[place] ^= 0xFF
+    source.write_bytes(data)
+    for suffix in (".mp4", ".mkv"):
+        target = tmp_path / f"out{suffix}"
+        assert len(join(made, source, target)) <= 1
+        assert len(times(target)) == 48
+        assert packets_of(target)[-1][0] > 1.8
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.mov"])
+def test_sound_that_changes_its_channels(name: str, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", 24, audio="ac3" if name == "out.webm" else "flac")
+    target = tmp_path / name
+    encoding = choose_encoding(target)
+    made = segments(source, [None, None], encoding)
+    decode = av.Packet.decode
+
+    class Changing:
+        """A packet that becomes stereo half way."""
+
+        def __init__(self, packet: Any) -> None:
+            self._packet = packet
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._packet, name)
+
+        def decode(self) -> list[Any]:
+            frames = []
+            for frame in decode(self._packet):
+                if frame.time is not None and frame.time >= 1:
+                    both = av.AudioResampler("s16", "stereo", 44_100)
+                    frames += both.resample(frame)
+                else:
+                    frames.append(frame)
+            return frames
+
+    packets = joining._Join._packets
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joining._Join, "_packets", lambda *given: map(Changing, packets(*given)))
+        join(made, source, target)
+    with av.open(str(target)) as container:
+        heard: list[Any] = list(container.decode(audio=0))
+    assert heard[-1].time + heard[-1].samples / heard[-1].sample_rate == pytest.approx(2, abs=0.06)
+
+
+def test_pcm_in_mp4_is_encoded_anew(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", 24, audio="pcm_s16le")
+    made = segments(source, [None, None])
+    assert join(made, source, tmp_path / "a.mp4") == ["audio (pcm_s16le) is encoded anew as aac: few play it in mp4"]
+    assert join(made, source, tmp_path / "a.mov") == []
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
+def test_a_long_subtitle_goes_on_in_a_range(tmp_path: Path) -> None:
+    texts = [(0, 28_000, "long"), (29_000, 29_500, "short")]
+    source = make_clip(tmp_path / "in.mkv", 150, rate=5, subtitles=("subrip", texts), options={"g": "5"})
+    target = tmp_path / "out.mkv"
+    join(segments(source, [Fraction(25), None]), source, target, Fraction(25))
+    assert [(float(time), data) for time, data in packets_of(target, "subtitle")] == [(0, b"long"), (4, b"short")]
+
+
+def test_sound_encoded_anew_lasts_up_to_the_stop(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", 48, audio="flac")
+    target, stop = tmp_path / "out.mov", Fraction(2)
+    join(segments(source, [None, stop]), source, target, None, stop)
+    with av.open(str(target)) as container:
+        last = list(container.decode(audio=0))[-1]
+    assert last.time is not None
+    assert 2 <= last.time + last.samples / 48_000 < 2.1  # the frame of the source that lies at its end is whole
+
+
+def test_what_lies_after_a_range_is_not_read(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", 240, audio="aac", subtitles=("subrip", TEXTS))
+    made = segments(source, [None, 1])
+    read: list[Any] = []
+    unchanged = joining._Join._packets
+
+    def packets(*given: Any) -> Any:
+        for packet in unchanged(*given):
+            read.append(packet)
+            yield packet
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joining._Join, "_packets", packets)
+        join(made, source, tmp_path / "out.mkv", None, Fraction(1))
+    assert max(float(one.pts * one.time_base) for one in read if one.pts is not None) < 4
+
+
+def test_a_timecode_is_of_the_films_start(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mov", 50, rate=25, tags={"timecode": "01:00:00:00"})
+    for start, codes in ((None, {"01:00:00:00"}), (Fraction(1), set())):
+        assert join(segments(source, [start, None]), source, tmp_path / "out.mov", start) == []
+        with av.open(str(tmp_path / "out.mov")) as container:
+            found = {one.metadata.get("timecode") for one in container.streams} | {container.metadata.get("timecode")}
+        assert found - {None} == codes
+
+
+@pytest.mark.parametrize("start", [None, Fraction(3)])
+def test_sound_of_recordings_one_after_the_other(start: Fraction | None, tmp_path: Path) -> None:
+    one = make_clip(tmp_path / "one.ts", 50, rate=25, audio="aac")
+    source = tmp_path / "in.ts"
+    source.write_bytes(one.read_bytes() * 2)
+    target = tmp_path / "out.mp4"
+    assert join(segments(source, [start, None]), source, target, start) == []
+    sound = [time for time, _ in packets_of(target)]
+    assert float(sound[-1]) == pytest.approx(4 - (start or 0), abs=0.1)
+    assert max(float(b - a) for a, b in pairwise(sound)) < 0.07
+    assert float(times(target)[-1]) == pytest.approx(4 - (start or 0), abs=0.1)
 
 
 def test_segments_that_do_not_fit(tmp_path: Path) -> None:
@@ -312,11 +492,17 @@ def test_a_film_that_starts_late(tmp_path: Path) -> None:
     assert packets_of(target)[0][0] == 0
 
 
-def test_what_is_not_told_is_not_guessed(tmp_path: Path) -> None:
-    """Frames that come unevenly have no rate in Matroska's header."""
-    source = make_clip(tmp_path / "in.mp4", 4, times=[0, 1, 5, 6], time_base=Fraction(1, 12))
+@pytest.mark.parametrize("even", [False, True])
+def test_what_is_not_told_is_not_guessed(even: bool, tmp_path: Path) -> None:
+    """Frames that come unevenly have no rate in Matroska's header, others have."""
+    ticks = [0, 1, 2, 3] if even else [0, 1, 5, 6]
+    source = make_clip(tmp_path / "in.mp4", 4, times=ticks, time_base=Fraction(1, 12))
     join(segments(source, [None, None]), None, tmp_path / "out.mkv")
+    # DefaultDuration of Matroska's specification, of 4 bytes, in ns
+    assert (b"\x23\xe3\x83\x84" + round(1e9 / 12).to_bytes(4, "big") in (tmp_path / "out.mkv").read_bytes()) == even
+    assert (b"\x23\xe3\x83" in (tmp_path / "out.mkv").read_bytes()) == even
     with open_film(tmp_path / "out.mkv") as film:
         frames = list(film.frames())
-    assert [frame.time for frame in frames] == [0, Fraction(83, 1000), Fraction(417, 1000), Fraction(1, 2)]
-    assert dataclasses.replace(frames[0]).duration == Fraction(83, 1000)
+    exact = [Fraction(round(Fraction(tick * 1000, 12)), 1000) for tick in ticks]
+    assert [frame.time for frame in frames] == exact
+    assert frames[0].duration == Fraction(83, 1000)

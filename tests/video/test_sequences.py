@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from ran import assert_raises_line
 from impasto import images
 from impasto.images import Picture
 from impasto.video import About, Frame, check_film_output, open_film, open_writer
+from impasto.video.naming import default_target
+from impasto.video.sequences import is_pattern
 
 ABOUT = About((64, 48), Fraction(24), 4, Fraction(1, 6), Fraction(1, 24))
 
@@ -82,6 +86,29 @@ def test_what_does_not_work(tmp_path: Path) -> None:
     assert_raises_line(lambda: open_film(tmp_path / "none" / "%d.png"), "^no such folder of frames: ")
     assert_raises_line(lambda: list(open_film(tmp_path / "%d.png").frames()), "has 32×32 px and the first one 64×48")
     assert_raises_line(lambda: check_film_output(tmp_path / "%05d.gif"), "its name must end with one of")
+    assert_raises_line(lambda: check_film_output(tmp_path / "%0999999999999d.jpg"), "or hold a %05d$")
+
+
+def test_folders_that_cannot_be_written_are_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for pattern in (tmp_path / "file" / "%05d.png", tmp_path / "file" / "more" / "%05d.png"):
+        assert_raises_line(partial(check_film_output, pattern), "^cannot write to the folder .*file is no folder$")
+    assert check_film_output(tmp_path / "new" / "more" / "%05d.png")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may everything
+    assert_raises_line(lambda: check_film_output(tmp_path / "new" / "%05d.png"), f"{tmp_path} is not writable$")
+
+
+def test_videos_are_no_patterns(tmp_path: Path) -> None:
+    """Their names may hold anything: 50%done.mp4 keeps its sound."""
+    source = make_clip(tmp_path / "in.mp4", 6, rate=24, audio="aac").rename(tmp_path / "50%done.mp4")
+    target = tmp_path / "60%done.mp4"
+    assert not is_pattern(source)
+    assert default_target(source, "s") == Path("50%done-s.mp4")
+    with open_film(source) as film, open_writer(target, film.about, source) as writer:
+        for frame in film.frames():
+            writer.write(frame)
+    with open_film(target) as film:
+        assert [track.codec for track in film.about.audio] == ["aac"]
 
 
 def test_a_film_becomes_pictures_and_a_film(tmp_path: Path) -> None:
