@@ -37,7 +37,7 @@ class Sequence(Film):
 
     def __init__(self, pattern: Path, rate: Fraction | None = None) -> None:
         super().__init__()
-        self._files, self._rate = _numbered(pattern), rate or RATE
+        self._files, self._rate = numbered(pattern), rate or RATE
         if not self._files:
             raise ImpastoError(f"no pictures are named {pattern}")
         self._first = min(self._files)
@@ -80,7 +80,7 @@ class Sequence(Film):
         return picture if about.alpha else picture.over_white()
 
 
-def _numbered(pattern: Path) -> dict[int, Path]:
+def numbered(pattern: Path) -> dict[int, Path]:
     """The files that a pattern names, by their numbers."""
     match = _NUMBER.search(pattern.name)
     assert match is not None

@@ -36,7 +36,7 @@ from .opening import open_film
 from .painting import FilmPainter, FilmStyle
 from .parts import Part, Parts, folder_of
 from .segments import Segment, SegmentWriter
-from .sequences import _numbered, is_pattern
+from .sequences import numbered, is_pattern
 from .steadiness import Steadiness
 from .writing import check_film_output, open_writer
 
@@ -439,7 +439,7 @@ def assemble(
         return join(segments, task.source, task.target, task.start, task.stop if complete else end, end)
     frames = _frames_of(segments, end)
     if is_pattern(task.target) and is_pattern(task.source):  # they keep their numbers
-        first = min(_numbered(task.source))
+        first = min(numbered(task.source))
         for frame in frames:
             number = first + round(frame.time / about.time_base)
             images.save(frame.picture, task.target.with_name(task.target.name % number), task.quality)
@@ -508,7 +508,7 @@ def _digest(data: bytes) -> str:
 def _written(source: Path) -> object:
     """What changes when a source is written anew."""
     try:
-        found = sorted(_numbered(source).values()) if is_pattern(source) else [source]
+        found = sorted(numbered(source).values()) if is_pattern(source) else [source]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file()]
     except OSError as error:
         raise ImpastoError(f"cannot read film {source}: {reason(error)}") from None
