@@ -94,7 +94,7 @@ def test_the_defaults_are_the_functions(run: Run) -> None:
     ):  # fmt: skip
         assert f"--{option}" in words
     assert words.count("default: 1.0") == 2
-    assert words.count("default: auto") == 2
+    assert words.count("default: auto") == 3
 
 
 @pytest.mark.parametrize(
@@ -250,9 +250,10 @@ def test_one_bad_file_does_not_stop_the_rest(stylize: Run, photos: Path, work: P
 
 @pytest.mark.usefixtures("work")
 def test_what_looks_like_a_picture_is_named_at_the_end(stylize: Run, photos: Path) -> None:
-    for name in ("layers.psd", "trip/clip.mp4", "notes.txt"):
+    for name in ("layers.psd", "trip/scan.jp2", "notes.txt"):
         (photos / name).touch()
-    told = f"1 Photoshop document (save it as PNG or TIFF): {photos}/layers.psd; 1 video: {photos}/trip/clip.mp4"
+    advice = "(save it as PNG or TIFF)"
+    told = f"1 Photoshop document {advice}: {photos}/layers.psd; 1 JPEG 2000 image {advice}: {photos}/trip/scan.jp2"
     ran = stylize(photos, "-o", "out")
     assert ran.code == 0
     assert ran.err.splitlines()[-1] == f"impasto: passed over {told}"
