@@ -36,7 +36,7 @@ from .opening import open_film
 from .painting import FilmPainter, FilmStyle
 from .parts import Part, Parts, folder_of
 from .segments import Segment, SegmentWriter
-from .sequences import numbered, is_pattern
+from .sequences import is_pattern, numbered
 from .steadiness import Steadiness
 from .writing import check_film_output, open_writer
 

@@ -189,7 +189,8 @@ def test_what_looks_like_a_picture_is_skipped_and_told(tmp_path: Path, monkeypat
     found = Photographs(tmp_path)
     unpack = "an archive: unpack it, and give the folder"
     assert found.skipped == {
-        "0.tar/b.mp4": str(kinds.VIDEO), "layers.psd": "a Photoshop document: save it as PNG or TIFF", "more.tar": unpack,
+        "0.tar/b.mp4": str(kinds.VIDEO), "layers.psd": "a Photoshop document: save it as PNG or TIFF",
+        "more.tar": unpack,
         "more.tar.gz": unpack, "shot.nef": "a raw photograph: raw needs: pip install 'impasto[formats]'",
     }  # fmt: skip
     assert (len(found), found.considered) == (2, 7)
