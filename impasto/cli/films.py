@@ -16,14 +16,13 @@ from .. import images
 from ..errors import ImpastoError, one_line
 from ..files import walk
 from ..stylizing.batch import Job
-from ..video import check_film_output, is_animated
-from ..video.sequences import is_pattern
 from .progress import FilmProgress
 
 if TYPE_CHECKING:
     from ..video.stylization import FilmResult
 
-MAY_MOVE = (".gif", ".apng")  # pictures that are named otherwise when they do
+MAY_MOVE = (".gif", ".apng", ".png", ".webp")
+RENAMED = MAY_MOVE[:2]  # whose paintings are named otherwise when they move
 
 
 class Time(click.ParamType[float]):
@@ -59,7 +58,7 @@ def namer(inputs: Sequence[str]) -> Callable[[Path], str | None]:
         there = installed()
         if images.is_film(path) and (there or path in named):
             return painted_name(path)
-        if there and path.suffix.lower() in MAY_MOVE and is_animated(path):
+        if there and path.suffix.lower() in RENAMED and _is_animated(path):
             return path.name
         return None
 
@@ -70,8 +69,10 @@ def is_film(job: Job) -> bool:
     """Whether a job is a film's; a picture that moves is one where its target can move, too."""
     if is_video(job):
         return True
-    if not is_animated(job.source):
+    if not _is_animated(job.source):
         return False
+    from ..video import check_film_output
+
     try:
         check_film_output(job.target)
     except ImpastoError:
@@ -94,6 +95,15 @@ def lie_in(folder: str) -> bool:
     return Path(folder).is_dir() and any(images.is_film(path) for path in walk(Path(folder)))
 
 
+def _is_animated(path: Path) -> bool:
+    """Whether a picture moves; only what may is looked into, and only then what looks is imported."""
+    if path.suffix.lower() not in MAY_MOVE:
+        return False
+    from ..video import is_animated
+
+    return is_animated(path)
+
+
 def is_done(job: Job) -> bool:
     """Whether a film is there, whole."""
     from ..video.parts import folder_of
@@ -103,6 +113,10 @@ def is_done(job: Job) -> bool:
 
 def patterns(inputs: Sequence[str]) -> list[str]:
     """Inputs that are numbered pictures."""
+    if not any("%" in one for one in inputs):  # a photograph does not wait for what films need
+        return []
+    from ..video.sequences import is_pattern
+
     return [one for one in inputs if is_pattern(one) and not Path(one).exists()]
 
 

@@ -82,9 +82,10 @@ def stylize_files(asked: Asked) -> int:
     several = len(jobs) > 1 or Path(asked.inputs[0]).is_dir()
     moves = films.is_film if films.installed() else films.is_video
     moving = list(filter(moves, jobs))
+    apart = set(moving)
     if asked.film.given() and not moving:
         raise ImpastoError(f"{', '.join(asked.film.given())} is for films, of which there is none")
-    still = [job for job in jobs if job not in moving]
+    still = [job for job in jobs if job not in apart]
     painted = _Painted(asked, several)
     try:
         if still:

@@ -161,7 +161,8 @@ class Painter:
         each pass shares with those of other frames of a film, whose strokes' size is that of the passes.
         """
         wide, inside = self._wide_enough(photo)
-        sizes = self.sizes(photo, style_scale) if given is None else [one.size for one in given]
+        height, width = photo.shape[:2]
+        sizes = self.sizes((width, height), style_scale) if given is None else [one.size for one in given]
         total = sum(width * height for width, height in sizes)
         areas = [width * height / total for width, height in sizes]
 
@@ -176,9 +177,9 @@ class Painter:
                 painted[rows] = as_samples(faded, painted.dtype)
         return painted[inside]
 
-    def sizes(self, photo: Samples, style_scale: float = 1.0, whole: bool = False) -> list[tuple[int, int]]:
-        """(width, height) of each pass over a picture. whole: see `plan_sizes`."""
-        height, width = (max(side, self.about.smallest) for side in photo.shape[:2])
+    def sizes(self, size: tuple[int, int], style_scale: float = 1.0, whole: bool = False) -> list[tuple[int, int]]:
+        """(width, height) of each pass over a picture of a size. whole: see `plan_sizes`."""
+        width, height = (max(side, self.about.smallest) for side in size)
         return plan_sizes((width, height), style_scale, self.about.smallest, whole)
 
     def measure(

@@ -253,7 +253,7 @@ class SteadyPainter:
 
     def _sizes(self, period: int) -> list[tuple[int, int]]:
         width, height = (side + period for side in self._size)
-        return self._painter.sizes(np.empty((height, width, 0)), self._scale, whole=True)
+        return self._painter.sizes((width, height), self._scale, whole=True)
 
     def _frame_sizes(self) -> list[tuple[int, int]]:
         """(width, height) of a frame itself in each pass."""
